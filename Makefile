@@ -1,0 +1,87 @@
+# Everything a person does with a checkout; `make` alone lists it.
+# All paths are relative, so that the checkout may lie in a path with spaces.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help up down test check bench lock install
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+QUIET := --quiet --progress-bar off
+
+# torch is not in the lock: each platform has its own builds. See README, "Another torch".
+TORCH ?= torch==2.13.0
+TORCH_FROM ?=
+
+# Which family of benchmarks `make bench` runs; empty for all.
+ONLY ?=
+
+help:
+	@echo "make up      install what is missing, start the house, wait until it is READY"
+	@echo "make down    stop everything, in order"
+	@echo "make test    install what is missing, run the fast tests"
+	@echo "make check   format, lint, types and every test: exactly what CI runs"
+	@echo "make bench   measure (ONLY=startup for one family)"
+	@echo "make lock    write requirements.lock anew from pyproject.toml"
+
+up: install
+	@$(BIN)/python -m services.rrr up
+
+down:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m services.rrr down; \
+	else echo "Nothing is installed here, so nothing runs."; fi
+
+test: install
+	@$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m '' --durations=10
+
+bench: install
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+# In an environment of its own, which goes again.
+lock: $(VENV)/.python
+	rm -rf $(VENV)/lock
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install $(QUIET) uv
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --all-extras \
+	  --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
+	rm -rf $(VENV)/lock
+
+install: $(VENV)/.house
+
+# The first Python that is new enough and really runs (a shim may exist and not work).
+$(VENV)/.python:
+	@for name in python3.13 python3.12 python3.11 python3; do \
+	  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  echo "1/4 $$("$$name" --version) -> $(VENV)"; \
+	  "$$name" -m venv $(VENV) && touch $@ && exit 0; \
+	  echo "make: $$name cannot make $(VENV): see above." \
+	    "On Debian and Ubuntu: apt install $$name-venv" >&2; exit 78; \
+	done; \
+	echo "make: Python 3.11 or newer is needed; looked for python3.13, python3.12, python3.11" \
+	  "and python3, found $$(python3 --version 2>/dev/null || echo none)." \
+	  "Install one, then run make again." >&2; exit 78
+
+$(VENV)/.lock: $(VENV)/.python requirements.lock
+	@echo "2/4 $$(grep -c '^[a-z]' requirements.lock) packages of requirements.lock ..."
+	@$(PIP) install $(QUIET) --require-hashes -r requirements.lock
+	@echo "    $(VENV) has $$(du -sh $(VENV) | cut -f1)"
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.lock
+	@echo "3/4 $(TORCH) (a CPU build where one is offered) ..."
+	@$(PIP) install $(QUIET) $(TORCH_FROM) "$(TORCH)"
+	@echo "    $(VENV) has $$(du -sh $(VENV) | cut -f1)"
+	@touch $@
+
+$(VENV)/.house: $(VENV)/.torch pyproject.toml
+	@echo "4/4 rrr, from this checkout ..."
+	@$(PIP) install $(QUIET) --no-deps --no-build-isolation -e .
+	@touch $@
