@@ -1,0 +1,129 @@
+"""What the exchange says, as `ingest` repeats it.
+
+Prices, quantities and volumes are integers; `px_exp`, `qty_exp` and `quote_exp` beside them say
+how many decimals they have (`price = px / 10**px_exp`), so that each message reads alone.
+"""
+
+from schema.head import Message
+
+Level = tuple[int, int]
+"""Price and quantity of one level of a book."""
+
+
+class Trade(Message, tag=1, frozen=True, kw_only=True):
+    """One public trade; ids of a symbol follow each other without a hole."""
+
+    symbol: str
+    trade_id: int
+    px: int
+    qty: int
+    buyer_maker: bool  # True: the seller was the aggressor
+    px_exp: int
+    qty_exp: int
+    ts_recv: int = 0  # wall time of receipt, ns; 0 when fetched afterwards
+
+
+class Quote(Message, tag=2, frozen=True, kw_only=True):
+    """The top of the book."""
+
+    symbol: str
+    bid_px: int
+    bid_qty: int
+    ask_px: int
+    ask_qty: int
+    px_exp: int
+    qty_exp: int
+    update_id: int = 0
+    ts_recv: int = 0
+
+
+class DepthSnapshot(Message, tag=3, frozen=True, kw_only=True):
+    """The book as of `update_id`, best levels first."""
+
+    symbol: str
+    update_id: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    px_exp: int
+    qty_exp: int
+    ts_recv: int = 0
+
+
+class DepthUpdate(Message, tag=4, frozen=True, kw_only=True):
+    """Changed levels between two update ids, both included; quantity 0 removes a level."""
+
+    symbol: str
+    first_update_id: int
+    last_update_id: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    px_exp: int
+    qty_exp: int
+    ts_recv: int = 0
+
+
+class Bar(Message, tag=5, frozen=True, kw_only=True):
+    """One closed bar of [open_ns, ts_event); `ts_event` is its close."""
+
+    symbol: str
+    timeframe: str
+    open_ns: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int  # base quantity, qty_exp
+    quote_volume: int  # quote_exp
+    trades: int  # how many trades it holds; 0 when the source does not say
+    px_exp: int
+    qty_exp: int
+    quote_exp: int
+    source: str = "trades"  # trades | rest
+
+
+class FeedStatus(Message, tag=6, frozen=True, kw_only=True):
+    """How far one symbol's feed can be trusted; said when it changes."""
+
+    symbol: str
+    state: str  # OK | CONNECTING | BACKFILLING | STALE | ENDED | HALTED
+    reason: str
+    last_trade_id: int = 0
+    last_trade_ns: int = 0
+    reconnects: int = 0
+
+
+class FeedGap(Message, tag=7, frozen=True, kw_only=True):
+    """Trades that the feed skipped, and whether they were fetched afterwards."""
+
+    symbol: str
+    first_trade_id: int
+    last_trade_id: int
+    filled: bool
+    reason: str = ""
+
+
+class Instrument(Message, tag=8, frozen=True, kw_only=True):
+    """What can be traded and by which filters; said at start and when it changes.
+
+    `tick`, `min_px`, `max_px` are in `px_exp`; `lot` and quantities in `qty_exp`; notionals in
+    `quote_exp`. A maximum of 0 means that the exchange names none.
+    """
+
+    symbol: str
+    venue_symbol: str
+    base: str
+    quote: str
+    px_exp: int
+    qty_exp: int
+    quote_exp: int
+    tick: int
+    lot: int
+    min_px: int = 0
+    max_px: int = 0
+    min_qty: int = 0
+    max_qty: int = 0
+    market_max_qty: int = 0
+    min_notional: int = 0
+    max_notional: int = 0
+    status: str = "TRADING"
+    order_types: tuple[str, ...] = ()

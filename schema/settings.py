@@ -1,0 +1,130 @@
+"""The settings, typed: what may stand in settings.toml and what it means.
+
+`Real` guards against the delays of machines and is measured in a person's time; `Market` belongs
+to the strategy's world. The loader multiplies `Real` by the clock's scale once, so that a core
+compares both with market time and never sees the difference.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+WEEK_MS = 604_800_000
+YEAR_MS = 31_622_400_000
+Real = Annotated[int, Meta(ge=0, le=WEEK_MS, extra={"clock": "real"})]
+Market = Annotated[int, Meta(ge=0, le=YEAR_MS, extra={"clock": "market"})]
+Mode = Literal["local", "paper", "live", "backtest"]
+Port = Annotated[int, Meta(ge=1024, le=65535)]
+Count = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
+Positive = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
+Days = Annotated[int, Meta(ge=1, le=3650)]
+Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
+
+TIMEFRAMES_NS = {
+    "1m": 60_000_000_000,
+    "5m": 300_000_000_000,
+    "15m": 900_000_000_000,
+    "1h": 3_600_000_000_000,
+    "4h": 14_400_000_000_000,
+    "1d": 86_400_000_000_000,
+}
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of settings.toml."""
+
+
+class HouseSettings(Section, frozen=True, kw_only=True):
+    """[house]"""
+
+    number: Annotated[int, Meta(ge=0, le=99)]
+
+
+class ClockSettings(Section, frozen=True, kw_only=True):
+    """[clock]"""
+
+    scale: Annotated[float, Meta(gt=0, le=3600)]
+
+
+class PortSettings(Section, frozen=True, kw_only=True):
+    """[ports]"""
+
+    web: Port
+    metrics: Port
+    venue: Port
+
+
+class VenueSettings(Section, frozen=True, kw_only=True):
+    """[venue]"""
+
+    market: Literal["synthetic", "replay"]
+    seed: Count
+    symbol: Annotated[tuple[Symbol, ...], Meta(min_length=1)]
+    replay: tuple[str, ...]
+    start: str
+    history_days: Days
+
+
+class ExchangeSettings(Section, frozen=True, kw_only=True):
+    """[exchange]"""
+
+    name: Literal["binance"]
+    account: str
+
+
+class IngestSettings(Section, frozen=True, kw_only=True):
+    """[ingest]"""
+
+    symbols: tuple[Symbol, ...]
+    history_days: Days
+    bar_grace_ms: Real
+    stale_data_ms: Real
+
+
+class WriterSettings(Section, frozen=True, kw_only=True):
+    """[writer]"""
+
+    wal_checkpoint_mib: Positive
+    wal_alarm_mib: Positive
+
+
+class MonitorSettings(Section, frozen=True, kw_only=True):
+    """[monitor]"""
+
+    lag_ms: Real
+    writer_behind_s: Positive
+    disk_free_mib: Count
+
+
+class WardenSettings(Section, frozen=True, kw_only=True):
+    """[warden]"""
+
+    exits: Positive
+    within_s: Positive
+    retry_s: Positive
+    retry_max_s: Positive
+    start_deadline_s: Positive
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """[log]"""
+
+    file_mib: Positive
+    files: Positive
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """All of settings.toml."""
+
+    mode: Mode
+    house: HouseSettings
+    clock: ClockSettings
+    ports: PortSettings
+    exchange: ExchangeSettings
+    venue: VenueSettings
+    ingest: IngestSettings
+    writer: WriterSettings
+    monitor: MonitorSettings
+    warden: WardenSettings
+    log: LogSettings

@@ -1,0 +1,14 @@
+SELECT
+    iso_time(t.ts_ns) AS time,
+    t.symbol AS symbol,
+    t.side AS side,
+    decimal_text(t.px, t.px_exp) AS price,
+    decimal_text(t.qty, t.qty_exp) AS qty,
+    decimal_text(t.quote_qty, t.quote_exp) AS quote_qty,
+    decimal_text(t.fee, t.fee_exp) AS fee,
+    t.fee_asset AS fee_asset,
+    t.maker AS maker,
+    t.late AS late,
+    t.client_order_id AS client_order_id,
+    t.venue_trade_id AS venue_trade_id
+FROM {db}.trades AS t

@@ -1,0 +1,170 @@
+"""The registry: the only place where a stream, its owner, class and messages are named."""
+
+from typing import Literal
+
+import msgspec
+
+from schema import forecast, house, market, orders, trading
+from schema.head import Message
+
+StreamClass = Literal["A", "B", "C", "E"]
+
+TURNS: tuple[type[Message], ...] = (
+    house.EpochOpened,
+    house.Bye,
+    house.SegmentEnd,
+    house.Inputs,
+    house.Recovered,
+)
+"""Messages that the bus itself writes; they may stand on every journaled stream."""
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """One numbering with one owner; `number` is its name in causes and positions, for ever."""
+
+    number: int
+    name: str
+    durability: StreamClass
+    messages: tuple[type[Message], ...]
+    durable: tuple[str, ...] = ()  # consumers whose cursor holds retention back
+    retention_days: int = 7
+
+    @property
+    def owner(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def channel(self) -> str:
+        return self.name.partition(".")[2]
+
+    @property
+    def journaled(self) -> bool:
+        return self.durability != "E"
+
+
+_MARKET = ("writer_market",)
+_TRADING = ("writer_trading",)
+
+_JOURNALED = (
+    Stream(1, "ingest.trade", "C", (market.Trade,), _MARKET, 2),
+    Stream(2, "ingest.quote", "C", (market.Quote,), (), 2),
+    Stream(3, "ingest.depth", "C", (market.DepthSnapshot, market.DepthUpdate), (), 2),
+    Stream(4, "ingest.bar", "B", (market.Bar,), _MARKET, 14),
+    Stream(
+        5,
+        "ingest.feed",
+        "B",
+        (market.FeedStatus, market.FeedGap, market.Instrument),
+        ("writer_market", "writer_trading"),
+        14,
+    ),
+    Stream(10, "predictor.forecast", "B", (forecast.Forecast,), (), 30),
+    Stream(11, "predictor.pattern", "B", (forecast.Pattern,), (), 30),
+    Stream(12, "predictor.score", "B", (forecast.Score,), (), 30),
+    Stream(15, "optimizer.weights", "B", (forecast.Weights,), (), 30),
+    Stream(
+        20,
+        "engine.intent",
+        "B",
+        (
+            trading.OrderIntent,
+            trading.CancelIntent,
+            trading.Decision,
+            trading.StrategyFailed,
+            trading.StrategyPaused,
+            trading.StrategyResumed,
+            trading.PairLocked,
+        ),
+        _TRADING,
+        30,
+    ),
+    Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _TRADING, 30),
+    Stream(25, "risk.verdict", "B", (trading.Verdict,), _TRADING, 30),
+    Stream(
+        26,
+        "risk.event",
+        "A",
+        (
+            trading.RiskState,
+            trading.LimitBreached,
+            trading.LimitChanged,
+            trading.LimitReleased,
+            trading.Protection,
+        ),
+        _TRADING,
+        3650,
+    ),
+    Stream(
+        30,
+        "gateway.order",
+        "A",
+        (
+            orders.OrderSubmitted,
+            orders.OrderDenied,
+            orders.OrderUnconfirmed,
+            orders.OrderAccepted,
+            orders.OrderRejected,
+            orders.OrderTriggered,
+            orders.OrderPendingCancel,
+            orders.OrderCancelRejected,
+            orders.OrderCanceled,
+            orders.OrderExpired,
+            orders.Fill,
+            orders.KillLevel,
+            orders.InstrumentHalted,
+            orders.InstrumentResumed,
+            orders.Deposit,
+            orders.BalanceSeen,
+            orders.Reconciled,
+            orders.RequestWeight,
+        ),
+        _TRADING,
+        3650,
+    ),
+    Stream(35, "monitor.alert", "B", (house.Alert,), (), 90),
+    Stream(40, "backtest.result", "B", (house.BacktestResult,), (), 365),
+    Stream(45, "warden.process", "E", (house.ProcessState,)),
+)
+
+HEARTBEATS = {
+    "venue": 50,
+    "ingest": 51,
+    "predictor": 52,
+    "optimizer": 53,
+    "engine": 54,
+    "risk": 55,
+    "gateway": 56,
+    "monitor": 57,
+    "web": 58,
+    "writer_trading": 59,
+    "writer_market": 60,
+    "writer_analytics": 61,
+    "writer_backtest": 62,
+    "backtest": 63,
+    "warden": 64,
+}
+
+STREAMS: dict[str, Stream] = {stream.name: stream for stream in _JOURNALED} | {
+    f"{service}.hb": Stream(number, f"{service}.hb", "E", (house.Heartbeat,))
+    for service, number in HEARTBEATS.items()
+}
+
+BY_NUMBER: dict[int, Stream] = {stream.number: stream for stream in STREAMS.values()}
+
+_HOME: dict[type[Message], Stream] = {
+    kind: stream
+    for stream in STREAMS.values()
+    for kind in stream.messages
+    if kind is not house.Heartbeat
+}
+
+
+def home(kind: type) -> Stream | None:
+    """Return the stream that a type of message belongs on; None for local messages."""
+    return _HOME.get(kind)
+
+
+def owned_by(service: str) -> tuple[Stream, ...]:
+    """Return the streams that a service may say, strongest class first, heartbeat last."""
+    own = (stream for stream in STREAMS.values() if stream.owner == service)
+    return tuple(sorted(own, key=lambda stream: (stream.durability, stream.number)))

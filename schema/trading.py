@@ -1,0 +1,181 @@
+"""From a strategy's decision to cash: what `engine` and `risk` say.
+
+An order's numbers are integers in the instrument's `px_exp` and `qty_exp`; money is in the
+quote asset's `quote_exp`. A price of 0 means that the order has none.
+"""
+
+from typing import Literal
+
+from schema.head import Message, Side
+
+OrderType = Literal[
+    "market", "limit", "limit_maker", "stop", "stop_limit", "take_profit", "take_profit_limit"
+]
+TimeInForce = Literal["GTC", "IOC", "FOK"]
+
+
+class OrderIntent(Message, tag=40, frozen=True, kw_only=True):
+    """An order that a strategy wants; nothing leaves before risk approves its exact hash."""
+
+    client_order_id: str  # 32 lower-case hex, a pure function of the decision (design, section 6)
+    strategy: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    qty: int
+    px_exp: int
+    qty_exp: int
+    limit_px: int = 0
+    stop_px: int = 0
+    time_in_force: TimeInForce = "GTC"
+    reduce_only: bool = False
+    ref_px: int = 0  # the price that the strategy decided on
+    valid_until_ns: int = 0  # market time after which it must not be sent
+    leg: str = "entry"  # entry | exit | stop | target
+    parent: str = ""  # client order id of the entry that this leg protects
+    reason: str = ""
+
+
+class CancelIntent(Message, tag=41, frozen=True, kw_only=True):
+    """A wish to cancel; it needs no verdict and is never held back."""
+
+    client_order_id: str
+    strategy: str
+    symbol: str
+    reason: str = ""
+
+
+class Decision(Message, tag=42, frozen=True, kw_only=True):
+    """Why a strategy did or did not trade on one input; `notes` are for people."""
+
+    strategy: str
+    symbol: str
+    action: str  # enter | exit | hold | refuse
+    reason: str
+    bar_open_ns: int = 0
+    client_order_id: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+class StrategyFailed(Message, tag=43, frozen=True, kw_only=True):
+    """A strategy raised, returned nonsense or overran its time; latched until resumed."""
+
+    strategy: str
+    reason: str
+    detail: str = ""
+
+
+class StrategyPaused(Message, tag=44, frozen=True, kw_only=True):
+    """A person or the start-up breadcrumb paused a strategy."""
+
+    strategy: str
+    by: str
+    reason: str
+
+
+class StrategyResumed(Message, tag=45, frozen=True, kw_only=True):
+    """A person allows a strategy to trade again."""
+
+    strategy: str
+    by: str
+    reason: str
+
+
+class PairLocked(Message, tag=46, frozen=True, kw_only=True):
+    """No entries in a symbol (`*`: any) until a market time; exits are never locked."""
+
+    symbol: str
+    until_ns: int
+    reason: str
+    side: str = "*"
+
+
+class Position(Message, tag=50, frozen=True, kw_only=True):
+    """One symbol's position: signed quantity and its cost; the average price is a view."""
+
+    symbol: str
+    qty: int
+    cost: int  # quote_exp, same sign as qty
+    realized: int  # quote_exp, before fees
+    fees: int  # quote_exp
+    mark_px: int
+    px_exp: int
+    qty_exp: int
+    quote_exp: int
+    strategy: str = ""  # empty: the whole account
+
+
+class Portfolio(Message, tag=51, frozen=True, kw_only=True):
+    """The account as the engine sees it, in the quote asset."""
+
+    quote: str
+    cash: int
+    equity: int
+    gross_exposure: int
+    net_exposure: int
+    realized: int
+    unrealized: int
+    fees: int
+    peak_equity: int
+    quote_exp: int
+
+
+class Verdict(Message, tag=60, frozen=True, kw_only=True):
+    """Yes or no to the exact order that `order_hash` names, for a short time, once."""
+
+    client_order_id: str
+    order_hash: bytes
+    approved: bool
+    code: str  # OK, or a denial code of reference field names such as PRICE_OUTSIDE_COLLAR
+    detail: str
+    epoch: int  # risk's epoch
+    expires_ns: int
+    symbol: str = ""
+    by: str = "risk"  # risk | gateway (a reduction while risk is silent)
+
+
+class RiskState(Message, tag=61, frozen=True, kw_only=True):
+    """What risk allows now."""
+
+    state: str  # ACTIVE | REDUCING | HALTED
+    reason: str
+    by: str = "risk"
+
+
+class LimitBreached(Message, tag=62, frozen=True, kw_only=True):
+    """A limit was reached; `observed` and `limit` are decimals as text."""
+
+    limit_name: str
+    scope: str
+    observed: str
+    limit: str
+    latched: bool
+
+
+class LimitChanged(Message, tag=63, frozen=True, kw_only=True):
+    """A limit has a new value, by whom and why."""
+
+    limit_name: str
+    scope: str
+    before: str
+    after: str
+    by: str
+    reason: str
+
+
+class LimitReleased(Message, tag=64, frozen=True, kw_only=True):
+    """A latched limit was released by a person or by the day roll."""
+
+    limit_name: str
+    scope: str
+    by: str
+    reason: str
+
+
+class Protection(Message, tag=65, frozen=True, kw_only=True):
+    """A protection stops entries for a while (StoplossGuard, MaxDrawdown, CooldownPeriod, …)."""
+
+    name: str
+    symbol: str
+    until_ns: int
+    reason: str

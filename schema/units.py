@@ -1,0 +1,170 @@
+"""Exact numbers: decimal text and integers, ticks and lots, times and bars.
+
+All rounding of the house is here. It never makes an order larger or more aggressive, and where a
+number does not fit, it raises instead of rounding.
+"""
+
+import datetime as dt
+import re
+from typing import Literal
+
+from schema.head import Side
+from schema.settings import TIMEFRAMES_NS
+
+INT64_LIMIT = 1 << 63
+EXP_MAX = 18
+SECOND_NS = 1_000_000_000
+
+_DECIMAL = re.compile(r"([+-]?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
+_ISO = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+Trigger = Literal["stop", "take_profit"]
+
+
+def fits(n: int) -> int:
+    """Return an integer that a shard and a message can hold; ValueError otherwise."""
+    if not -INT64_LIMIT < n < INT64_LIMIT:
+        raise ValueError(f"{n} does not fit: expected an absolute value below 2**63")
+    return n
+
+
+def to_int(text: str, exp: int) -> int:
+    """Return a plain decimal as an integer with `exp` decimals; ValueError when it is not exact."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r}: expected a plain decimal such as 0.10, for {exp} decimals")
+    sign, whole, decimals = found[1], found[2], (found[3] or "").rstrip("0")
+    if len(decimals) > exp:
+        raise ValueError(f"{text!r} has {len(decimals)} decimals: expected at most {exp}")
+    n = int(whole + decimals.ljust(exp, "0"))
+    return fits(-n if sign == "-" else n)
+
+
+def to_text(n: int, exp: int) -> str:
+    """Return an integer with `exp` decimals as plain decimal text."""
+    digits = str(abs(n)).rjust(exp + 1, "0")
+    sign = "-" if n < 0 else ""
+    return f"{sign}{digits[:-exp]}.{digits[-exp:]}" if exp else f"{sign}{digits}"
+
+
+def exp_of(step: str) -> int:
+    """Return the decimals that a step needs: 2 for 0.01000000, 0 for 1.00000000."""
+    found = _DECIMAL.fullmatch(step)
+    decimals = (found[3] or "").rstrip("0") if found else ""
+    if found is None or len(decimals) > EXP_MAX:
+        raise ValueError(f"{step!r}: expected a plain decimal of at most {EXP_MAX} decimals")
+    return len(decimals)
+
+
+def rescale(n: int, from_exp: int, to_exp: int) -> int:
+    """Return the same number with other decimals; ValueError when digits would be lost."""
+    scaled = floor_scale(n, from_exp, to_exp)
+    if to_exp < from_exp and scaled * 10 ** (from_exp - to_exp) != n:
+        raise ValueError(f"{to_text(n, from_exp)} cannot be written with {to_exp} decimals")
+    return scaled
+
+
+def floor_scale(n: int, from_exp: int, to_exp: int) -> int:
+    """Return a number with other decimals, rounded down where digits are lost."""
+    if to_exp >= from_exp:
+        return fits(n * 10 ** (to_exp - from_exp))
+    return fits(n // 10 ** (from_exp - to_exp))
+
+
+def ceil_scale(n: int, from_exp: int, to_exp: int) -> int:
+    """Return a number with other decimals, rounded up where digits are lost."""
+    return -floor_scale(-n, from_exp, to_exp)
+
+
+def notional(px: int, qty: int, exp: int, quote_exp: int) -> int:
+    """Return price times quantity, rounded down; `exp` is px_exp + qty_exp."""
+    return floor_scale(px * qty, exp, quote_exp)
+
+
+def notional_at_most(px: int, qty: int, exp: int, quote_exp: int) -> int:
+    """Return price times quantity, rounded up: what to reserve, and to hold against a limit."""
+    return ceil_scale(px * qty, exp, quote_exp)
+
+
+def quote_volume(turnover: int, exp: int, quote_exp: int) -> int:
+    """Return the sum of a bar's prices times quantities, rounded down once."""
+    return floor_scale(turnover, exp, quote_exp)
+
+
+def quote_exp(px_exp: int, qty_exp: int) -> int:
+    """Return the decimals of money in the quote asset: exact where eight suffice."""
+    return min(px_exp + qty_exp, 8)
+
+
+def floor_to(n: int, step: int) -> int:
+    """Return the largest multiple of a step that is not above n; a step of 0 asks for nothing."""
+    assert n >= 0
+    assert step >= 0
+    return n - n % step if step else n
+
+
+def ceil_to(n: int, step: int) -> int:
+    """Return the smallest multiple of a step that is not below n."""
+    assert n >= 0
+    assert step >= 0
+    return fits(n + -n % step) if step else n
+
+
+def limit_px(px: int, tick: int, side: Side) -> int:
+    """Return a limit price on a tick: a buy never dearer, a sell never cheaper."""
+    return floor_to(px, tick) if side == "buy" else ceil_to(px, tick)
+
+
+def trigger_px(px: int, tick: int, side: Side, kind: Trigger) -> int:
+    """Return a trigger price on a tick, away from the market: it never fires earlier."""
+    above = (side == "buy") == (kind == "stop")
+    return ceil_to(px, tick) if above else floor_to(px, tick)
+
+
+def order_qty(qty: int, lot: int) -> int:
+    """Return a quantity in whole lots, never larger; 0 when it is less than one."""
+    return floor_to(qty, lot)
+
+
+def iso(ns: int) -> str:
+    """Return a time as ISO text in UTC, with as many groups of decimals as it needs."""
+    seconds, fraction_ns = divmod(ns, SECOND_NS)
+    text = (_EPOCH + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    decimals = f"{fraction_ns:09d}" if fraction_ns else ""
+    while decimals.endswith("000"):
+        decimals = decimals[:-3]
+    return f"{text}.{decimals}Z" if decimals else f"{text}Z"
+
+
+def parse_iso(text: str) -> int:
+    """Return ns since 1970 of an ISO time; without an offset it is UTC."""
+    found = _ISO.fullmatch(text.strip())
+    day, minute, second, decimals, zone = found.groups() if found else ("", None, None, None, None)
+    offset = "+00:00" if zone in {None, "Z"} else zone
+    try:
+        at = dt.datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}{offset}")
+    except ValueError:
+        raise ValueError(f"{text!r}: expected an ISO time such as 2024-08-08T00:00:00Z") from None
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND_NS + int((decimals or "0").ljust(9, "0"))
+
+
+def timeframe_ns(timeframe: str) -> int:
+    """Return the length of a timeframe; ValueError for one that the house does not know."""
+    if timeframe not in TIMEFRAMES_NS:
+        raise ValueError(f"{timeframe!r}: expected one of {' '.join(TIMEFRAMES_NS)}")
+    return TIMEFRAMES_NS[timeframe]
+
+
+def bar_open_ns(at_ns: int, timeframe: str) -> int:
+    """Return when the bar that holds a time opened."""
+    return at_ns - at_ns % timeframe_ns(timeframe)
+
+
+def bar_close_ns(at_ns: int, timeframe: str) -> int:
+    """Return when the bar that holds a time closes; that moment belongs to the next one."""
+    return bar_open_ns(at_ns, timeframe) + timeframe_ns(timeframe)
