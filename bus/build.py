@@ -1,0 +1,39 @@
+"""Which code runs: two hashes in every heartbeat.
+
+`contract` covers what all services must share (schema, bus, mode, world); `code` covers one service
+and may differ from what the tree holds while the others trade on.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from bus.house import House
+
+HASH_BYTES = 8
+
+
+def folder_of(service: str) -> str:
+    """Return the folder of a service: the writers share one."""
+    return "writer" if service.startswith("writer_") else service
+
+
+def contract_hash(house: House) -> str:
+    """Return the hash of schema, bus, mode and world."""
+    said = f"{house.settings.mode}\0{house.world}\0{house.settings.clock.scale}"
+    return _digest((house.root / "schema", house.root / "bus"), said)
+
+
+def code_hash(house: House, service: str) -> str:
+    """Return the hash of one service's own code together with the contract."""
+    return _digest((house.root / "services" / folder_of(service),), contract_hash(house))
+
+
+def _digest(folders: Iterable[Path], said: str) -> str:
+    digest = hashlib.blake2b(said.encode(), digest_size=HASH_BYTES)
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in {".py", ".sql"}:
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""How often a service has started: the number that keeps the positions of two lives apart."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from bus.errors import JournalError
+from bus.repair import DamageError
+from bus.segments import bases, failing, make_directory, sync_directory, sync_file, write_whole
+from schema.frame import epoch_of
+
+EPOCH_MAX = (1 << 23) - 1
+
+
+class EpochCounter:
+    """The number of starts of one service, never derived from what a power cut may take back."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "EPOCH"
+
+    def open(self, found: int = 0) -> int:
+        """Begin an epoch larger than every earlier one; synced before anything is written in it."""
+        with failing(self.path):
+            make_directory(self.path.parent)
+            epoch = max(self._stored(), self._named(), found) + 1
+            if epoch > EPOCH_MAX:
+                raise JournalError(f"{self.path}: no epoch is left", "Move this world away")
+            self._store(epoch)
+        return epoch
+
+    def _stored(self) -> int:
+        try:
+            text = self.path.read_text()
+        except FileNotFoundError:
+            return 0
+        if not text.strip().isdecimal():
+            raise DamageError(
+                f"{self.path}: expected a whole number, found {text[:40]!r}",
+                "Write a number into it that is larger than any epoch `rrr bus list` ever showed",
+            )
+        return int(text)
+
+    def _named(self) -> int:
+        channels = (path for path in self.path.parent.iterdir() if path.is_dir())
+        return max((epoch_of(base) for path in channels for base in bases(path)), default=0)
+
+    def _store(self, epoch: int) -> None:
+        draft = self.path.with_suffix(".tmp")
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            write_whole(fd, f"{epoch}\n".encode())
+            sync_file(fd)
+        finally:
+            os.close(fd)
+        draft.replace(self.path)
+        sync_directory(self.path.parent)
+
+
+def boot_id() -> str:
+    """Return what changes when the machine starts: after a power cut, unsynced bytes are gone."""
+    linux = Path("/proc/sys/kernel/random/boot_id")
+    if sys.platform != "darwin":
+        return linux.read_text().strip()
+    text = ctypes.create_string_buffer(64)
+    size = ctypes.c_size_t(len(text))
+    libc = ctypes.CDLL(None)
+    libc.sysctlbyname(b"kern.bootsessionuuid", text, ctypes.byref(size), None, 0)
+    return text.value.decode()

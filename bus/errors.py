@@ -1,0 +1,68 @@
+"""Failures, each with what to do. A refusal is a message; a defect is an assert and a crash.
+
+HouseError
+  x SettingsError   fix a file or a variable, then start again   exit 78, not restarted
+  x BusyError       another process holds the lease or the port  exit 75, tried again later
+  x JournalError    a journal is full, or cannot be written      exit 74, a person looks
+      x DamageError (bus/repair.py)  bytes that no tear explains exit 78, not restarted
+  x ShardError      a shard is damaged, foreign or from newer code  exit 74 (78 when newer)
+  x ProtocolError   bytes, or an order of bytes, that we do not speak  crash: never guess
+  x EdgeError       the outside world failed                     retried by the edge
+  x UnreachableError  a service does not answer                  rrr exits 4
+"""
+
+
+class HouseError(Exception):
+    """A failure: what failed, expected, found, where; and what to do."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.hint}"
+
+
+class SettingsError(HouseError):
+    """Settings, files or a machine that the house cannot start with."""
+
+    exit_code = 78
+
+
+class BusyError(HouseError):
+    """A lease, a socket or a port that another process holds."""
+
+    exit_code = 75
+
+
+class JournalError(HouseError):
+    """A journal that cannot be read or written as it must be."""
+
+    exit_code = 74
+
+
+class ShardError(HouseError):
+    """A shard that cannot be read or written as it must be."""
+
+    exit_code = 74
+
+
+class ProtocolError(HouseError):
+    """A publisher and a subscriber that do not speak the same."""
+
+    exit_code = 70
+
+
+class EdgeError(HouseError):
+    """The outside world failed; the edge tries again or says so."""
+
+    exit_code = 69
+
+
+class UnreachableError(HouseError):
+    """A service that does not answer on its control socket."""
+
+    exit_code = 4

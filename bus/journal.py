@@ -1,0 +1,250 @@
+"""Streams on the disk: the one writer and the readers.
+
+Order of a start: lease, epoch counter synced, tail mended and sealed, new segment, epoch record
+synced; only then is anything said. Bytes go to the kernel in one unbuffered write, so a killed
+process loses nothing that it appended; only a power cut can, and only what was not yet synced.
+"""
+
+import hashlib
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bus.clock import Clock
+from bus.epoch import EpochCounter, boot_id
+from bus.errors import JournalError
+from bus.mend import mark_unsynced, mend
+from bus.record import Before, JournalReader, JournalWriter
+from bus.repair import damaged
+from bus.segments import (
+    HASH_BYTES,
+    Segment,
+    bases,
+    end_of_segment,
+    failing,
+    make_directory,
+    segment_path,
+    sync_directory,
+    sync_file,
+    write_whole,
+)
+from schema.frame import Frame, position
+from schema.streams import Stream
+
+__all__ = [
+    "DiskReader",
+    "DiskWriter",
+    "EpochCounter",
+    "JournalReader",
+    "JournalWriter",
+    "boot_id",
+    "open_reader",
+    "open_writer",
+]
+
+SEGMENT_BYTES_MAX = 64 << 20
+DAY_NS = 86_400_000_000_000
+
+
+def open_writer(
+    directory: Path, stream: Stream, epoch: int, clock: Clock, code: str
+) -> JournalWriter:
+    """Repair a stream's tail and open it for its one writer, who holds the service's lease."""
+    assert all(base < position(epoch, 0) for base in bases(directory)), "an epoch is for one life"
+    with failing(directory):
+        make_directory(directory)
+        before, digest = mend(directory, stream, epoch, clock)
+        writer = DiskWriter(directory, stream, epoch, clock, before)
+        writer.begin(digest, code)
+    return writer
+
+
+def open_reader(directory: Path, stream: Stream) -> JournalReader:
+    """Open a stream for reading; it may not exist yet."""
+    return DiskReader(directory, stream)
+
+
+class DiskWriter(JournalWriter):
+    """Appends to the newest segment; made by `open_writer`."""
+
+    def __init__(
+        self, directory: Path, stream: Stream, epoch: int, clock: Clock, before: Before
+    ) -> None:
+        super().__init__(stream, epoch, clock, before)
+        self.path = directory
+        self._directory = directory
+        self._fd = -1
+
+    def fail(self, error: JournalError) -> JournalError:
+        mark_unsynced(self._directory)
+        return super().fail(error)
+
+    def begin(self, digest: bytes, code: str) -> None:
+        """Create the first segment of the epoch and put the epoch record into it."""
+        self._create(digest)
+        self._open(boot_id(), os.getpid(), code)
+
+    def _create(self, digest: bytes) -> None:
+        self._base = self._next
+        self.path = segment_path(self._directory, self._base)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(self.path, flags, 0o600)
+        self._hash = hashlib.blake2b(digest_size=HASH_BYTES)
+        self._size = 0
+        self._day = self._clock.wall_ns() // DAY_NS
+        self._keep(end_of_segment(self.stream, self._base, digest, self._base, self._clock))
+        sync_directory(self._directory)
+
+    def _write(self, frames: Sequence[bytes], wall_ns: int) -> None:
+        with self._breaking():
+            if self._full(wall_ns):
+                self._roll()
+            self._keep(b"".join(frames))
+
+    def _full(self, wall_ns: int) -> bool:
+        full = self._size >= SEGMENT_BYTES_MAX or wall_ns // DAY_NS > self._day
+        return full and self._next > self._base
+
+    def _roll(self) -> None:
+        self._end(self._next)
+        self.confirm(self.last)
+        os.close(self._fd)
+        self._create(self._hash.digest())
+
+    def _end(self, next_base: int) -> None:
+        digest = self._hash.digest()
+        write_whole(
+            self._fd, end_of_segment(self.stream, self._next, digest, next_base, self._clock)
+        )
+        sync_file(self._fd)
+
+    def _keep(self, data: bytes) -> None:
+        write_whole(self._fd, data)
+        self._hash.update(data)
+        self._size += len(data)
+
+    def _flush(self) -> None:
+        with self._breaking():
+            sync_file(self._fd)
+
+    def _duplicate(self) -> int:
+        with self._breaking():
+            return os.dup(self._fd)
+
+    def _seal(self) -> None:
+        with self._breaking():
+            self._end(position(self.epoch + 1, 0))
+
+    def _release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        try:
+            with failing(self.path):
+                yield
+        except JournalError as error:
+            raise self.fail(error) from error.__cause__
+
+
+class DiskReader(JournalReader):
+    """Reads with `pread`, so that a file cut short under it is an answer and no signal."""
+
+    def __init__(self, directory: Path, stream: Stream) -> None:
+        self.stream = stream
+        self._directory = directory
+        self._segment: Segment | None = None
+        self._tail: Segment | None = None
+        self._after = -1
+        self._holes = 0
+
+    @property
+    def holes(self) -> int:
+        return self._holes + (self._segment.holes if self._segment is not None else 0)
+
+    def read(self, after: int, max_bytes: int = 1 << 18) -> list[Frame]:
+        if self._segment is None or after != self._after:
+            self._seek(after)
+        found: list[Frame] = []
+        while self._segment is not None and not found:
+            found = self._segment.frames(after, max_bytes)
+            if found or not (newer := self._newer(self._segment)):
+                break
+            # Look again: the old segment was finished before the newer one was made.
+            found = self._segment.frames(after, max_bytes)
+            if not found:
+                self._refuse_open(self._segment)
+                self._enter(newer)
+        self._after = found[-1].last if found else after
+        self._settle(found)
+        return found
+
+    def first(self) -> int:
+        return next(iter(bases(self._directory)), 0)
+
+    def last(self) -> int:
+        kept = bases(self._directory)
+        if not kept:
+            return 0
+        if self._tail is None or self._tail.base != kept[-1]:
+            self._tail = self._replaced(self._tail, kept[-1:])
+        if self._tail is None:
+            return self.last()
+        self._tail.skip_all()
+        return self._tail.last or self._last_before(kept[:-1])
+
+    def close(self) -> None:
+        self._enter([])
+        self._tail = self._replaced(self._tail, [])
+
+    def _last_before(self, kept: Sequence[int]) -> int:
+        for base in reversed(kept):
+            segment = self._replaced(None, [base])
+            if segment is not None:
+                segment.skip_all()
+                segment.close()
+                if segment.last:
+                    return segment.last
+        return 0
+
+    def _seek(self, after: int) -> None:
+        kept = bases(self._directory)
+        here = max(0, bisect_right(kept, after) - 1)
+        self._enter(kept[here:])
+        if self._segment is not None and self._segment.base <= after:
+            self._segment.seek(after)
+
+    def _enter(self, candidates: Sequence[int]) -> None:
+        self._holes = self.holes
+        self._segment = self._replaced(self._segment, candidates)
+
+    def _settle(self, found: Sequence[Frame]) -> None:
+        # Class A is synced before it is sent; who reads the file may be faster than that sync.
+        segment = self._segment
+        if found and segment is not None and self.stream.durability == "A":
+            with failing(segment.path):
+                segment.settle()
+
+    def _newer(self, segment: Segment) -> list[int]:
+        return [base for base in bases(self._directory) if base > segment.base]
+
+    def _refuse_open(self, segment: Segment) -> None:
+        if segment.sealed or not segment.path.exists():
+            return  # Of a segment that was taken away, the merge tells what is missing.
+        if self.stream.durability in "AB":
+            raise damaged(str(segment.path), segment.offset, "a record or the mark of its end")
+        self._holes += 1
+
+    def _replaced(self, segment: Segment | None, candidates: Sequence[int]) -> Segment | None:
+        if segment is not None:
+            segment.close()
+        for base in candidates:
+            try:
+                return Segment(self._directory, base, self.stream)
+            except FileNotFoundError:
+                continue  # Retention was faster; the merge sees the hole that it leaves.
+        return None

@@ -1,0 +1,77 @@
+"""One holder at a time: a lock that the kernel frees on any death, kill -9 included."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from bus.clock import Clock
+from bus.errors import BusyError
+
+WAIT_NS = 8_000_000_000
+"""An orphan of a killed supervisor needs at most five seconds to leave; three more to be sure."""
+
+RETRY_MS = 50
+
+
+class Lease:
+    """An exclusive flock on a file that tells people who holds it; never inherited by children."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+
+    def take(self) -> bool:
+        """Take the lease and return True, or return False while another process holds it."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        if not self.held():  # Its last holder removed the file between our open and our lock.
+            self._close()
+            return False
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        return True
+
+    def wait(self, clock: Clock, wait_ns: int = WAIT_NS) -> None:
+        """Take the lease; BusyError when its holder does not leave in time."""
+        deadline_ns = clock.mono_ns() + wait_ns
+        while not self.take():
+            if clock.mono_ns() >= deadline_ns:
+                raise BusyError(
+                    f"the lease {self.path} is held by process {self.holder() or 'unknown'}",
+                    "Stop that process, or leave it the work: `rrr status` names it",
+                )
+            clock.pause_ms(RETRY_MS)
+
+    def holder(self) -> str:
+        """Return the process id that the file names; empty when nobody wrote one."""
+        try:
+            return self.path.read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def held(self) -> bool:
+        """Return whether the file that we hold is still the one that others would open."""
+        if self._fd < 0:
+            return False
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return there.st_ino == os.fstat(self._fd).st_ino
+
+    def release(self) -> None:
+        """Give the lease back; the file goes first, so that nobody locks one that is going."""
+        if self._fd < 0:
+            return
+        if self.held():
+            self.path.unlink()
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1

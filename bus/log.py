@@ -1,0 +1,120 @@
+"""What a service writes for people: events as JSON lines, and a short story on its console.
+
+`logs/{system,trading,audit}/NAME.jsonl` are the service's own files: rotated by size, compressed
+into `logs/archive`, bounded in number. The console is the supervisor's pipe: at most ten lines a
+minute, dropped rather than waited for when nobody reads it.
+"""
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from bus.clock import Clock
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Kind = Literal["system", "trading", "audit"]
+
+STORY_LINES_MAX = 10
+STORY_WINDOW_NS = 60_000_000_000
+
+
+class Log:
+    """The log of one service; used from its main thread alone."""
+
+    def __init__(
+        self, directory: Path, service: str, world: str, clock: Clock, limits: tuple[int, int]
+    ) -> None:
+        self.service = service
+        self.world = world
+        self._directory = directory
+        self._clock = clock
+        self._bytes_max, self._files_max = limits
+        self._files: dict[str, int] = {}
+        self._story: list[int] = []
+        self._encoder = msgspec.json.Encoder(enc_hook=str)
+        self.console = 1
+
+    def event(self, name: str, *, kind: Kind = "system", **fields: object) -> None:
+        """Write one line: when, who, where, what, and its fields."""
+        self._write(kind, name, fields)
+
+    def note(self, name: str, fields: Mapping[str, object]) -> None:
+        """Write one line whose fields another wrote down."""
+        self._write("system", name, fields)
+
+    def say(self, text: str, **fields: object) -> None:
+        """Write an event and tell it on the console too, while it is not flooded."""
+        self._write("system", text, fields)
+        now_ns = self._clock.mono_ns()
+        self._story = [at for at in self._story if now_ns - at < STORY_WINDOW_NS]
+        if len(self._story) >= STORY_LINES_MAX:
+            return
+        self._story.append(now_ns)
+        detail = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
+        self._tell(f"{_utc(self._clock.wall_ns())} {self.service} {text} {detail}".rstrip())
+
+    def _tell(self, line: str) -> None:
+        try:
+            os.set_blocking(self.console, False)
+            os.write(self.console, line.encode() + b"\n")
+        except OSError:
+            return  # A full pipe, or a supervisor that is gone: the file has the line.
+
+    def _write(self, kind: Kind, name: str, fields: Mapping[str, Any]) -> None:
+        line = self._encoder.encode(
+            {
+                "ts": _utc(self._clock.wall_ns()),
+                "service": self.service,
+                "world": self.world,
+                "event": name,
+                **fields,
+            }
+        )
+        fd = self._open(kind)
+        os.write(fd, line + b"\n")
+        if os.fstat(fd).st_size >= self._bytes_max:
+            self._rotate(kind)
+
+    def _path(self, kind: str) -> Path:
+        return self._directory / kind / f"{self.service}.jsonl"
+
+    def _open(self, kind: str) -> int:
+        if kind not in self._files:
+            path = self._path(kind)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._files[kind] = os.open(path, flags, 0o600)
+        return self._files[kind]
+
+    def _rotate(self, kind: str) -> None:
+        os.close(self._files.pop(kind))
+        archive = self._directory / "archive"
+        archive.mkdir(parents=True, exist_ok=True)
+        path = self._path(kind)
+        target = archive / f"{self.service}.{kind}.{self._clock.wall_ns():020d}.jsonl.zst"
+        target.write_bytes(zstd.compress(path.read_bytes()))
+        path.unlink()
+        kept = sorted(archive.glob(f"{self.service}.{kind}.*.jsonl.zst"))
+        for old in kept[: -self._files_max]:
+            old.unlink()
+
+    def close(self) -> None:
+        """Close the files."""
+        for fd in self._files.values():
+            os.close(fd)
+        self._files.clear()
+
+
+def _utc(wall_ns: int) -> str:
+
+    at = dt.datetime.fromtimestamp(wall_ns // 1_000_000_000, dt.UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{wall_ns // 1_000_000 % 1000:03d}Z"

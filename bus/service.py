@@ -1,0 +1,105 @@
+"""The contract of a service: what the runner asks of a core, an edge and a store.
+
+A core decides in `handle` and changes its books in `apply`, and does nothing else: no I/O, no
+clock, no randomness, no log, no thread. The runner owns the loop, the journal, the sockets, the
+timers and the shutdown; an edge owns the outside world; a store owns a sink's shard.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from bus.clock import Clock
+from schema.head import Effect, Local, Message
+
+Said = Message | Local
+"""What a core returns: messages for its streams, effects for its edge, `Wake`, `CommandDone`."""
+
+
+class Service(ABC):
+    """A pure state machine; the runner calls it from one thread."""
+
+    name: ClassVar[str]
+    hears: ClassVar[tuple[str, ...]] = ()
+    says: ClassVar[tuple[str, ...]] = ()
+    folds: ClassVar[tuple[str, ...]] = ()  # streams heard whose messages go through `apply` too
+    state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
+
+    @abstractmethod
+    def handle(self, message: Said, now_ns: int) -> list[Said]:
+        """Decide on one input: a message heard, `Started`, `Timer`, `Command` or an answer."""
+
+    def apply(self, message: Message) -> None:
+        """Change the books by one message of an own stream, or of a stream in `folds`."""
+
+    def refill(self, message: Message) -> None:
+        """Change the windows alone, after a folded recovery, by one message heard before."""
+
+    def trouble(self, now_ns: int) -> str | None:
+        """Return why the service is not READY, or None."""
+        return None
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        """Return the core's figures for the heartbeat."""
+        return ()
+
+
+class Bridge(Protocol):
+    """What an edge may do towards its core; everything else is forbidden to its thread."""
+
+    clock: Clock
+
+    async def hear(self, message: Local) -> None:
+        """Hand the core one input; waits while the inbox is full, so that TCP holds back."""
+
+    def ready(self, why_not: str | None) -> None:
+        """Say why the edge cannot work yet, or None once it can."""
+
+    def note(self, event: str, **fields: object) -> None:
+        """Write one line to the service's log, through the main thread."""
+
+
+class Edge(ABC):
+    """The one place where a service touches the world; lives in the edge thread's asyncio loop."""
+
+    stdin: ClassVar[bool] = False  # True: the edge reads standard input itself
+
+    @abstractmethod
+    async def run(self, bridge: Bridge) -> None:
+        """Watch the outside until cancelled; to return or to raise is `EdgeFailed`."""
+
+    async def perform(self, effect: Effect) -> Local:
+        """Do one effect and return its answer; EdgeError becomes `Unanswered`."""
+        raise AssertionError(f"this edge performs no {type(effect).__name__}")
+
+
+class Store(ABC):
+    """Where a sink keeps its effects and its positions, in one transaction."""
+
+    @abstractmethod
+    def cursors(self) -> Mapping[int, int]:
+        """Return the last position committed, by stream number."""
+
+    @abstractmethod
+    def commit(self, effects: Sequence[Local], cursors: Mapping[int, int]) -> None:
+        """Write all effects and positions, or nothing."""
+
+    def idle(self) -> None:
+        """Do housekeeping; called when nothing is waiting."""
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        """Return the store's figures for the heartbeat."""
+        return ()
+
+    def close(self) -> None:
+        """Release the shard."""
+
+
+class Parts(msgspec.Struct):
+    """One service, composed: what `__main__` hands to the runner."""
+
+    core: Service
+    edge: Edge | None = None
+    store: Store | None = None

@@ -1,0 +1,111 @@
+"""One turn: a bounded batch of inputs, one moment, and what the core made of it.
+
+The runner and the recovery call the same function, so that a turn that is run again decides the
+same.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bus.clock import Clock
+from bus.intake import Heard
+from bus.service import Service
+from schema.head import Local, Message
+from schema.house import Inputs
+from schema.messages import encode_local
+from schema.streams import BY_NUMBER
+
+SILENT_NS = 1_000_000_000
+SILENT_INPUTS_MAX = 10_000
+
+
+class Outcome(msgspec.Struct):
+    """What a turn led to."""
+
+    said: list[Message]
+    effects: list[Local]
+
+
+def run_turn(core: Service, inputs: Sequence[Heard], now_ns: int) -> Outcome:
+    """Let the core decide on each input in order, and apply what it says at once."""
+    said: list[Message] = []
+    effects: list[Local] = []
+    folds = frozenset(core.folds)
+    for heard in inputs:
+        message = heard.message
+        if heard.stream and BY_NUMBER[heard.stream].name in folds:
+            assert isinstance(message, Message)
+            core.apply(message)
+        for out in core.handle(message, now_ns):
+            if isinstance(out, Message):
+                _stamp(out, heard)
+                core.apply(out)
+                said.append(out)
+            else:
+                effects.append(out)
+    return Outcome(said, effects)
+
+
+def _stamp(out: Message, heard: Heard) -> None:
+    # Only here is it known what a message was caused by; it is nobody else's yet.
+    if heard.stream and out.cause == (0, 0):
+        msgspec.structs.force_setattr(out, "cause", (heard.stream, heard.pos))
+    if out.trace == 0 and isinstance(heard.message, Message):
+        msgspec.structs.force_setattr(out, "trace", heard.message.trace)
+
+
+def record(turn: int, now_ns: int, code: str, inputs: Sequence[Heard]) -> Inputs:
+    """Return the record of a turn: ranges of positions and local messages, in order."""
+    slices: list[tuple[int, int, int]] = []
+    local: list[tuple[int, bytes]] = []
+    for index, heard in enumerate(inputs):
+        if not heard.stream:
+            assert isinstance(heard.message, Local)
+            local.append((index, encode_local(heard.message)))
+        elif slices and slices[-1][0] == heard.stream and not _interrupted(local, index):
+            slices[-1] = (heard.stream, slices[-1][1], heard.pos)
+        else:
+            slices.append((heard.stream, heard.pos, heard.pos))
+    return Inputs(
+        ts_event=now_ns,
+        turn=turn,
+        now_ns=now_ns,
+        code=code,
+        slices=tuple(slices),
+        local=tuple(local),
+    )
+
+
+def _interrupted(local: list[tuple[int, bytes]], index: int) -> bool:
+    return bool(local) and local[-1][0] == index - 1
+
+
+class Record:
+    """The record of turns: one that says nothing waits, bounded, for one that speaks."""
+
+    def __init__(self, clock: Clock, code: str) -> None:
+        self._clock = clock
+        self._code = code
+        self._silent: list[Inputs] = []
+        self._inputs = 0
+        self._since_ns = 0
+
+    def add(self, turn: int, now_ns: int, inputs: Sequence[Heard]) -> None:
+        """Keep a turn until it is taken."""
+        if not self._silent:
+            self._since_ns = self._clock.mono_ns()
+        self._silent.append(record(turn, now_ns, self._code, inputs))
+        self._inputs += len(inputs)
+
+    def take(self) -> list[Inputs]:
+        """Return the turns that wait, to be written."""
+        turns, self._silent, self._inputs = self._silent, [], 0
+        return turns
+
+    def due(self) -> bool:
+        """Return whether silence has lasted too long, or holds too much."""
+        if not self._silent:
+            return False
+        aged = self._clock.mono_ns() - self._since_ns > SILENT_NS
+        return aged or self._inputs >= SILENT_INPUTS_MAX
