@@ -1,0 +1,1 @@
+"""Who speaks: one folder per process; they never import one another."""

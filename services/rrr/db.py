@@ -1,0 +1,88 @@
+"""`rrr db`: look into the shards."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import click
+import msgspec
+
+from bus.errors import HouseError
+from bus.house import open_house
+from bus.migrations import KINDS
+from bus.rows import TIME_LIMIT_MS, read_rows
+from bus.shard import Value
+
+TABLE_ROWS_MAX = 1000
+CELL_MAX = 60
+
+
+@click.group("db")
+def db() -> None:
+    """Look into the shards, read-only."""
+
+
+@db.command("query")
+@click.argument("shard")
+@click.argument("sql")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without a limit.")
+@click.option("--time-limit-ms", type=click.IntRange(1), default=TIME_LIMIT_MS, show_default=True)
+def query(shard: str, sql: str, time_limit_ms: int, *, as_json: bool) -> None:
+    """Show what a SELECT finds in SHARD.
+
+    market has the views bars and ticks over all its months; trading has orders, fills, positions
+    and ledger.
+    """
+    if shard not in KINDS:
+        raise click.UsageError(f"There is no shard {shard!r}. The shards are: {', '.join(KINDS)}")
+    try:
+        house = open_house()
+        rows = read_rows(house.db_dir, shard, sql, time_limit_ms=time_limit_ms)
+        _show(rows, as_json=as_json)
+    except HouseError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        # Whoever read has left; a later flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show(rows: Iterator[dict[str, Value]], *, as_json: bool) -> None:
+    if not as_json:
+        click.echo("\n".join(table(list(islice(rows, TABLE_ROWS_MAX + 1)))))
+        return
+    for line in json_lines(rows):
+        sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def json_lines(rows: Iterable[dict[str, Value]]) -> Iterator[bytes]:
+    """Yield each row as a JSON object and a line end; bytes as hexadecimal text."""
+    encode = msgspec.json.Encoder().encode
+    for row in rows:
+        yield encode({name: _plain(value) for name, value in row.items()}) + b"\n"
+
+
+def table(rows: list[dict[str, Value]]) -> list[str]:
+    """Return rows as aligned lines for a terminal."""
+    if not rows:
+        return ["no rows"]
+    names = list(rows[0])
+    cells = [[_cell(row[name]) for name in names] for row in rows[:TABLE_ROWS_MAX]]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in [names, ["-" * width for width in widths], *cells]
+    ]
+    if len(rows) > TABLE_ROWS_MAX:
+        lines.append(f"… more than {TABLE_ROWS_MAX} rows: add LIMIT, or --json for all of them")
+    return lines
+
+
+def _plain(value: Value) -> Value:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _cell(value: Value) -> str:
+    text = "" if value is None else str(_plain(value))
+    return text if len(text) <= CELL_MAX else text[: CELL_MAX - 1] + "…"

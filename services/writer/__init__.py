@@ -1,0 +1,27 @@
+"""Folds what others said into one shard, rows and stream positions in the same transaction."""
+
+NAME = "writer"
+HEARS = (
+    "ingest.trade",
+    "ingest.bar",
+    "ingest.feed",
+    "engine.intent",
+    "engine.portfolio",
+    "risk.verdict",
+    "risk.event",
+    "gateway.order",
+)
+SAYS = ()
+
+SHARDS = {
+    "market": ("ingest.trade", "ingest.bar", "ingest.feed"),
+    "trading": (
+        "ingest.feed",
+        "engine.intent",
+        "engine.portfolio",
+        "risk.verdict",
+        "risk.event",
+        "gateway.order",
+    ),
+}
+"""One process per shard, named `writer_<shard>`, and what each hears."""

@@ -1,0 +1,205 @@
+"""Which trading messages are kept, and the statements that fold the plain ones into tables.
+
+What becomes of an order is folded in orders.py, because it depends on the order's state.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from schema import market, orders, trading
+from schema.head import Message
+from services.writer.effects import Keep
+
+Statement = tuple[str, tuple[Any, ...]]
+
+IGNORED: frozenset[type[Message]] = frozenset(
+    {
+        market.FeedStatus,  # a condition, not a fact of trading
+        market.FeedGap,  # kept in the market shard
+        trading.Decision,  # read from the journal by time; far more of them than orders
+        orders.RequestWeight,  # of use for a minute
+    }
+)
+
+
+def keep(message: Message, _now_ns: int) -> Keep | None:
+    """Return what is kept of a trading message; None for what is ignored by name."""
+    kind = type(message)
+    if kind in IGNORED:
+        return None
+    if kind in ORDER_EVENTS or kind in TABLES:
+        return Keep(message=message)
+    return Keep(message=message, refused=f"no table keeps a {kind.__name__}")
+
+
+def statements(message: Message) -> list[Statement]:
+    """Return the statements that fold a message which is no order event."""
+    return TABLES[type(message)](message)
+
+
+def detail(message: Message) -> str:
+    """Return all fields of a message as a JSON object."""
+    return msgspec.json.encode(_plain(message)).decode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(part) for name, part in msgspec.structs.asdict(value).items()}
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _instrument(message: Any) -> list[Statement]:
+    m: market.Instrument = message
+    sql = (
+        "INSERT INTO instruments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (symbol) DO UPDATE SET venue_symbol = excluded.venue_symbol, "
+        "base = excluded.base, quote = excluded.quote, px_exp = excluded.px_exp, "
+        "qty_exp = excluded.qty_exp, quote_exp = excluded.quote_exp, tick = excluded.tick, "
+        "lot = excluded.lot, status = excluded.status, detail = excluded.detail, "
+        "ts_ns = excluded.ts_ns"
+    )
+    names = (m.symbol, m.venue_symbol, m.base, m.quote)
+    numbers = (m.px_exp, m.qty_exp, m.quote_exp, m.tick, m.lot)
+    return [(sql, (*names, *numbers, m.status, detail(m), m.ts_event))]
+
+
+def _position(message: Any) -> list[Statement]:
+    m: trading.Position = message
+    sql = (
+        "INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (symbol, strategy) DO UPDATE SET qty = excluded.qty, cost = excluded.cost, "
+        "realized = excluded.realized, fees = excluded.fees, mark_px = excluded.mark_px, "
+        "px_exp = excluded.px_exp, qty_exp = excluded.qty_exp, quote_exp = excluded.quote_exp, "
+        "ts_ns = excluded.ts_ns"
+    )
+    books = (m.qty, m.cost, m.realized, m.fees, m.mark_px, m.px_exp, m.qty_exp, m.quote_exp)
+    return [(sql, (m.symbol, m.strategy, *books, m.ts_event))]
+
+
+def _portfolio(message: Any) -> list[Statement]:
+    m: trading.Portfolio = message
+    sql = "INSERT INTO portfolio_snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    money = (m.cash, m.equity, m.gross_exposure, m.net_exposure, m.realized, m.unrealized)
+    return [(sql, (m.ts_event, m.quote, *money, m.fees, m.peak_equity, m.quote_exp))]
+
+
+def _limit(message: Any) -> list[Statement]:
+    m: trading.LimitBreached | trading.LimitChanged | trading.LimitReleased = message
+    match m:
+        case trading.LimitBreached():
+            row = (m.limit, m.observed, m.latched, "risk", "reached")
+        case trading.LimitChanged():
+            row = (m.after, "", False, m.by, m.reason)
+        case trading.LimitReleased():
+            row = ("", "", False, m.by, m.reason)
+    sql = (
+        "INSERT INTO risk_limits VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, scope) "
+        "DO UPDATE SET value = coalesce(nullif(excluded.value, ''), value), "
+        "observed = coalesce(nullif(excluded.observed, ''), observed), "
+        "latched = iif(?, latched, excluded.latched), by = excluded.by, "
+        "reason = excluded.reason, ts_ns = excluded.ts_ns"
+    )
+    same_latch = isinstance(m, trading.LimitChanged)
+    fold = (sql, (m.limit_name, m.scope, *row, m.ts_event, same_latch))
+    event = _risk_event(m, m.scope, m.limit_name, row[4])
+    person = [] if isinstance(m, trading.LimitBreached) else [_audited(m, m.by, m.scope, m.reason)]
+    return [fold, event, *person]
+
+
+def _stop(message: Any) -> list[Statement]:
+    scope = ""
+    for name in ("strategy", "symbol"):
+        scope = scope or getattr(message, name, "")
+    named = (getattr(message, name, "") for name in ("state", "level", "name"))
+    state = next((text for text in named if text), "")
+    event = _risk_event(message, scope, state, message.reason)
+    by = getattr(message, "by", "")
+    return [event, _audited(message, by, scope, message.reason)] if by else [event]
+
+
+def _deposit(message: Any) -> list[Statement]:
+    m: orders.Deposit = message
+    entry = f"deposit:{m.asset}:{m.venue_id}"
+    legs = ((m.book, m.amount), ("outside", -m.amount))
+    return [
+        ledger_leg(entry, m.ts_event, "deposit", account, m.asset, amount, m.exp, leg)
+        for leg, (account, amount) in enumerate(legs)
+    ]
+
+
+def _balance(message: Any) -> list[Statement]:
+    m: orders.BalanceSeen = message
+    reason = f"the venue's figure differs by {m.difference}" if m.difference else "as expected"
+    return [_audited(m, "gateway", m.asset, reason)]
+
+
+def _reconciled(message: Any) -> list[Statement]:
+    m: orders.Reconciled = message
+    return [_audited(m, "gateway", "", m.detail or f"{m.differences} differences")]
+
+
+def ledger_leg(
+    entry: str, ts_ns: int, kind: str, account: str, asset: str, amount: int, exp: int, leg: int
+) -> Statement:
+    """Return one leg of an entry; a repeat changes nothing, another amount is refused."""
+    sql = (
+        "INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entry, leg) "
+        "DO UPDATE SET amount = excluded.amount "  # the table's trigger refuses it
+        "WHERE (account, asset, amount, exp) IS NOT "
+        "(excluded.account, excluded.asset, excluded.amount, excluded.exp)"
+    )
+    return sql, (entry, ts_ns, kind, account, asset, amount, exp, leg)
+
+
+def _risk_event(message: Message, scope: str, state: str, reason: str) -> Statement:
+    sql = "INSERT INTO risk_events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+    name = type(message).__name__
+    return sql, (message.ts_event, name, scope, state, reason, message.trace, detail(message))
+
+
+def _audited(message: Message, by: str, scope: str, reason: str) -> Statement:
+    sql = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+    return sql, (message.ts_event, by, type(message).__name__, scope, reason, detail(message))
+
+
+TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
+    market.Instrument: _instrument,
+    trading.Position: _position,
+    trading.Portfolio: _portfolio,
+    trading.LimitBreached: _limit,
+    trading.LimitChanged: _limit,
+    trading.LimitReleased: _limit,
+    trading.RiskState: _stop,
+    trading.Protection: _stop,
+    trading.StrategyFailed: _stop,
+    trading.StrategyPaused: _stop,
+    trading.StrategyResumed: _stop,
+    trading.PairLocked: _stop,
+    orders.KillLevel: _stop,
+    orders.InstrumentHalted: _stop,
+    orders.InstrumentResumed: _stop,
+    orders.Deposit: _deposit,
+    orders.BalanceSeen: _balance,
+    orders.Reconciled: _reconciled,
+}
+
+ORDER_EVENTS: frozenset[type[Message]] = frozenset(
+    {
+        trading.OrderIntent,
+        trading.CancelIntent,
+        trading.Verdict,
+        orders.OrderSubmitted,
+        orders.OrderDenied,
+        orders.OrderUnconfirmed,
+        orders.OrderAccepted,
+        orders.OrderRejected,
+        orders.OrderTriggered,
+        orders.OrderPendingCancel,
+        orders.OrderCancelRejected,
+        orders.OrderCanceled,
+        orders.OrderExpired,
+        orders.Fill,
+    }
+)
