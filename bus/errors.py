@@ -3,13 +3,18 @@
 HouseError
   x SettingsError   fix a file or a variable, then start again   exit 78, not restarted
   x BusyError       another process holds the lease or the port  exit 75, tried again later
-  x JournalError    a journal is full, or cannot be written      exit 74, a person looks
+  x JournalError    a journal cannot be written                  exit 74, a person looks
+                    (75 when the disk is full, 78 when it may not be written)
       x DamageError (bus/repair.py)  bytes that no tear explains exit 78, not restarted
   x ShardError      a shard is damaged, foreign or from newer code  exit 74 (78 when newer)
   x ProtocolError   bytes, or an order of bytes, that we do not speak  crash: never guess
   x EdgeError       the outside world failed                     retried by the edge
   x UnreachableError  a service does not answer                  rrr exits 4
 """
+
+import errno
+
+_DISK = {errno.ENOSPC: 75, errno.EDQUOT: 75, errno.EROFS: 78, errno.EACCES: 78, errno.EPERM: 78}
 
 
 class HouseError(Exception):
@@ -42,6 +47,11 @@ class JournalError(HouseError):
     """A journal that cannot be read or written as it must be."""
 
     exit_code = 74
+
+    def of_disk(self, error: OSError) -> "JournalError":
+        """Return this failure with the exit code of what the disk said: room comes again."""
+        self.exit_code = _DISK.get(error.errno or 0, self.exit_code)
+        return self
 
 
 class ShardError(HouseError):

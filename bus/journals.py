@@ -14,6 +14,7 @@ from bus.journal import (
     open_reader,
     open_writer,
 )
+from bus.segments import failing, sync_file
 from schema.streams import Stream
 
 CRC_BYTES = 4
@@ -73,12 +74,13 @@ class DiskJournals(Journals):
     def save_snapshot(self, service: str, data: bytes) -> None:
         path = self._snapshot(service)
         draft = path.with_suffix(".tmp")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(zlib.crc32(data).to_bytes(CRC_BYTES, "little") + data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        with failing(path):
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(zlib.crc32(data).to_bytes(CRC_BYTES, "little") + data)
+                file.flush()
+                sync_file(file.fileno())
+            draft.replace(path)
 
     def _snapshot(self, service: str) -> Path:
         return self._directory / service / "snapshot"

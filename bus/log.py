@@ -38,6 +38,7 @@ class Log:
         self._directory = directory
         self._clock = clock
         self._bytes_max, self._files_max = limits
+        self.dropped = 0
         self._files: dict[str, int] = {}
         self._story: list[int] = []
         self._encoder = msgspec.json.Encoder(enc_hook=str)
@@ -79,10 +80,13 @@ class Log:
                 **fields,
             }
         )
-        fd = self._open(kind)
-        os.write(fd, line + b"\n")
-        if os.fstat(fd).st_size >= self._bytes_max:
-            self._rotate(kind)
+        try:
+            fd = self._open(kind)
+            os.write(fd, line + b"\n")
+            if os.fstat(fd).st_size >= self._bytes_max:
+                self._rotate(kind)
+        except OSError:
+            self.dropped += 1  # Of all that a full disk can stop, the log goes first.
 
     def _path(self, kind: str) -> Path:
         return self._directory / kind / f"{self.service}.jsonl"

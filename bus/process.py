@@ -4,6 +4,7 @@ Whatever ends a process is written to `<run>/<service>.exit`, so that the warden
 why. Code 0 is a clean stop; 70 an orphan that its supervisor left; the rest is in bus/errors.py.
 """
 
+import contextlib
 import faulthandler
 import os
 import resource
@@ -109,7 +110,8 @@ def _tell(error: HouseError) -> None:
 
 def _last_word(house: House, service: str, code: int, message: str, clock: Clock) -> None:
     path = house.run / f"{service}.exit"
-    path.write_bytes(msgspec.json.encode(Exit(code, message, clock.wall_ns())))
+    with contextlib.suppress(OSError):  # A full disk is told on the console, too.
+        path.write_bytes(msgspec.json.encode(Exit(code, message, clock.wall_ns())))
 
 
 def _live(

@@ -284,7 +284,12 @@ class Runner:
             last=self._outlet.last(),
             synced=self._outlet.synced(),
             cursors=self._intake.cursors(),
-            counters=(*self._intake.counters(), *self.core.counters(), *stored),
+            counters=(
+                *self._intake.counters(),
+                ("log_lines_dropped", self._log.dropped),
+                *self.core.counters(),
+                *stored,
+            ),
             edge_age_ms=self._edge.age_ms() if self._edge is not None else 0,
         )
 

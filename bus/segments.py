@@ -117,7 +117,7 @@ def failing(path: Path) -> Iterator[None]:
         raise JournalError(
             f"{path} cannot be written: {error}",
             "Make room or repair the disk: what was said is safe, the next start cuts the rest",
-        ) from error
+        ).of_disk(error) from error
 
 
 class Segment:

@@ -93,3 +93,10 @@ def test_a_console_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
     os.close(write_end)
     log.close()
     assert len(lines(tmp_path / "system" / "ingest.jsonl")) == 201
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "system").write_text("a file where a folder belongs")
+    log = make(tmp_path, ManualClock())
+    log.event("lost")
+    assert log.dropped == 1
