@@ -27,10 +27,10 @@ class MarketTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def market_ns(self, wall_ns: int) -> int:
         """Return the market time of a wall time; exact at scale 1."""
-        elapsed = wall_ns - self.anchor_ns
+        elapsed_ns = wall_ns - self.anchor_ns
         if self.scale.is_integer():
-            return self.origin_ns + elapsed * int(self.scale)
-        return self.origin_ns + int(elapsed * self.scale)
+            return self.origin_ns + elapsed_ns * int(self.scale)
+        return self.origin_ns + int(elapsed_ns * self.scale)
 
 
 class Clock(ABC):

@@ -1,8 +1,8 @@
-"""The one bridge between a core and asyncio, and the only file besides the sync that starts threads.
+"""The one bridge between a core and asyncio; besides the sync, the only file that starts a thread.
 
 The edge lives in one thread with one event loop; that thread never touches zmq, journals, the core
 or log files. Up: inputs go through a bounded inbox, and a full one makes the reader wait, so that
-TCP holds the exchange back. Down: each effect becomes a task with a deadline and exactly one answer.
+TCP holds the exchange back. Down: each effect becomes a task with a deadline and one answer.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the journals say of the past: messages with their places, and the inputs of a turn of then."""
+"""What the journals say of the past: messages with their places, and the inputs of a past turn."""
 
 from collections.abc import Iterator, Sequence
 

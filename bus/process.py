@@ -207,7 +207,7 @@ def _serve(house: House, pulse: Pulse, wire: Wire, signals: Signals, parts: Part
 
 
 def _edge_thread(edge: Edge, clock: Clock) -> "EdgeThread":
-    from bus.edge import EdgeThread  # noqa: PLC0415 - asyncio costs 8 MB that a writer does not need
+    from bus.edge import EdgeThread  # noqa: PLC0415 - asyncio costs 8 MB; a writer needs none
 
     return EdgeThread(edge, clock)
 

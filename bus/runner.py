@@ -1,7 +1,7 @@
 """The loop that runs every service.
 
 One pass is one turn: hear a bounded batch → handle and apply → append, sync where the class asks →
-publish → perform effects. There is no linger: a batch is what piled up while the pass before worked.
+publish → perform effects. There is no linger: a batch is what piled up during the pass before.
 A processor's pass is recorded before it is heard of outside; a sink's is committed with its
 positions in one transaction; a source's outputs are its only record.
 """
