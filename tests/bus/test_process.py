@@ -167,7 +167,23 @@ def test_a_damaged_clock_is_refused(shell: Shell) -> None:
 def test_without_a_market_clock_it_waits_and_says_for_what(shell: Shell) -> None:
     shell.start(MODE="local")
     heartbeat = shell.until("STARTING")
-    assert "waits for the market clock" in heartbeat.reason
+    assert "waits for" in heartbeat.reason
+    assert "clock.json, which venue writes" in heartbeat.reason
+
+
+def test_while_it_waits_for_the_clock_it_hears_who_wants_it_to_end(shell: Shell) -> None:
+    orphan = shell.start(MODE="local", SUPERVISOR_ENABLED="1")
+    shell.until("STARTING")
+    assert finished(orphan)[0] == 0
+    drained = shell.start(MODE="local")
+    shell.until("STARTING")
+    assert ask(shell.run, "monitor", "drain", timeout_ms=2000).ok
+    assert finished(drained)[0] == 0
+    told = shell.start(MODE="local")
+    shell.until("STARTING")
+    told.send_signal(signal.SIGTERM)
+    assert finished(told)[0] == 0
+    assert shell.left() == {"monitor.exit"}
 
 
 def test_a_world_of_other_settings_is_refused(shell: Shell) -> None:
