@@ -1,0 +1,5 @@
+"""Repeats the exchange: trades, quotes and bars without a hole, and how far to trust them."""
+
+NAME = "ingest"
+HEARS = ()
+SAYS = ("ingest.trade", "ingest.quote", "ingest.depth", "ingest.bar", "ingest.feed")

@@ -1,0 +1,117 @@
+"""Closes bars: 1m from trades or, behind the join, from the exchange's own; longer ones from 1m.
+
+A minute without a trade has no bar. The exchange prints a flat one of volume 0 there; ingest leaves
+it out whether it comes from trades or by REST, so that live bars, bars fetched afterwards and bars
+of a replay are the same rows. Longer bars are said when every minute in them is known, and never
+when the history begins inside of them.
+"""
+
+from schema.market import Bar
+from schema.settings import TIMEFRAMES_NS
+from schema.units import fits, floor_scale, quote_exp, quote_volume
+from services.ingest.effects import RawBar
+from services.ingest.line import Pass
+from services.ingest.numbers import (
+    MINUTE_NS,
+    MS_NS,
+    fit,
+    fit_all,
+    floor_ns,
+    trace_of,
+)
+from services.ingest.state import LONGER, Bucket, Feed
+
+
+def close_bars(turn: Pass) -> None:
+    """Say every bar that is complete by now."""
+    feed, line = turn.feed, turn.line
+    if line.rest_ns < max(feed.join_ns, line.join_ns):
+        _close_frames(turn, line.rest_ns)
+        return
+    frontier_ns = max(floor_ns(feed.last_ns), line.complete_ns, line.rest_ns)
+    for minute in sorted(feed.minutes):
+        if minute + MINUTE_NS <= frontier_ns:
+            _say_minute(turn, _minute_bar(feed, feed.minutes[minute]))
+    _close_frames(turn, frontier_ns)
+
+
+def say_fetched(turn: Pass, rows: tuple[RawBar, ...]) -> None:
+    """Say the exchange's own bars of minutes whose trades ingest does not have."""
+    for row in rows:
+        open_ns = row[0] * MS_NS
+        if open_ns >= turn.feed.covered_ns and row[5].strip("0."):
+            _say_minute(turn, _fetched_bar(turn.feed, row))
+
+
+def next_close_ns(feed: Feed) -> int:
+    """Return when the first bar in the making closes; 0 when none is."""
+    closes = [minute + MINUTE_NS for minute in feed.minutes]
+    closes += [bucket.open_ns + TIMEFRAMES_NS[name] for name, bucket in feed.frames.items()]
+    return min(closes, default=0)
+
+
+def _say_minute(turn: Pass, bar: Bar) -> None:
+    _close_frames(turn, bar.open_ns)
+    turn.say(bar)
+    _close_frames(turn, bar.ts_event)
+
+
+def _close_frames(turn: Pass, frontier_ns: int) -> None:
+    for name in LONGER:
+        bucket = turn.feed.frames.get(name)
+        if bucket is not None and bucket.open_ns + TIMEFRAMES_NS[name] <= frontier_ns:
+            turn.say(_bar(turn.feed, name, bucket, bucket.turnover))
+
+
+def _minute_bar(feed: Feed, bucket: Bucket) -> Bar:
+    exp = feed.px_exp + feed.qty_exp
+    money = quote_volume(bucket.turnover, exp, quote_exp(feed.px_exp, feed.qty_exp))
+    return _bar(feed, "1m", bucket, money)
+
+
+def _bar(feed: Feed, timeframe: str, bucket: Bucket, money: int) -> Bar:
+    return Bar(
+        ts_event=bucket.open_ns + TIMEFRAMES_NS[timeframe],
+        trace=bucket.trace,
+        symbol=feed.symbol,
+        timeframe=timeframe,
+        open_ns=bucket.open_ns,
+        open=bucket.open,
+        high=bucket.high,
+        low=bucket.low,
+        close=bucket.close,
+        volume=fits(bucket.volume),
+        quote_volume=fits(money),
+        trades=bucket.trades,
+        px_exp=feed.px_exp,
+        qty_exp=feed.qty_exp,
+        quote_exp=quote_exp(feed.px_exp, feed.qty_exp),
+        source=bucket.source,
+    )
+
+
+def _fetched_bar(feed: Feed, row: RawBar) -> Bar:
+    open_ms, *texts, trades = row
+    open_px, high, low, close, volume, turnover = texts
+    prices, px_exp = fit_all((open_px, high, low, close), feed.px_exp)
+    qty, qty_exp = fit(volume, feed.qty_exp)
+    money_exp = quote_exp(px_exp, qty_exp)
+    money, found_exp = fit(turnover, money_exp)
+    return Bar(
+        ts_event=open_ms * MS_NS + MINUTE_NS,
+        trace=trace_of(feed.symbol, "1m", open_ms),
+        symbol=feed.symbol,
+        timeframe="1m",
+        open_ns=open_ms * MS_NS,
+        open=prices[0],
+        high=prices[1],
+        low=prices[2],
+        close=prices[3],
+        volume=qty,
+        quote_volume=floor_scale(money, found_exp, money_exp),
+        trades=trades,
+        px_exp=px_exp,
+        qty_exp=qty_exp,
+        quote_exp=money_exp,
+        source="rest",
+    )

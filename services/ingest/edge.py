@@ -1,0 +1,296 @@
+"""The exchange, through unmodified ccxt: the only file of ingest that imports it.
+
+A session is one ccxt instance with one socket for each symbol's trades and one for all quotes. Any
+failure of any of them ends the whole session and the next one begins after a pause, so that there
+is one way back. What was missed meanwhile the core finds by trade ids and fetches. No key is read:
+everything here is public.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, assert_never
+from urllib.parse import urlencode
+
+import aiohttp
+
+from bus.errors import EdgeError
+from bus.service import Bridge, Edge
+from schema.head import Effect, Local
+from schema.settings import Settings
+from services.ingest.effects import (
+    NONE,
+    Connected,
+    FetchBars,
+    FetchedBars,
+    FetchedTrades,
+    FetchTrades,
+    Listed,
+    LiveTrades,
+    Offline,
+    RawTrade,
+    Redial,
+    Redialed,
+)
+from services.ingest.narrow import narrow
+from services.ingest.rows import fetched_bar, fetched_trade, live_quote, live_trade
+
+with narrow():
+    from ccxt.base.errors import (
+        AuthenticationError,
+        BaseError,
+        DDoSProtection,
+        NetworkError,
+        RateLimitExceeded,
+    )
+    from ccxt.pro.binance import binance
+
+PAGE = 1_000
+RECENT = 100
+"""Of the newest trades; most gaps are shorter, and the answer comes from the exchange's memory."""
+
+KEEP_ALIVE_MS = 10_000
+"""ccxt's own default notices a dead socket after six minutes; this one after half a minute."""
+
+PAUSE_S = 0.2
+PAUSE_MAX_S = 5.0
+PATIENCE_S = 10.0
+"""A socket that does not stand after this long is dialled anew."""
+
+BAN_S = 60.0
+"""After 418 or 429 nothing is asked for a minute: the exchange lengthens a ban that is ignored."""
+
+WINDOW_MS = 60_000
+MINUTE_NS = 60_000_000_000
+MS_NS = 1_000_000
+HISTORICAL_COST = 5  # weight 25 in ccxt's units of 0.2
+FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
+
+
+class RedialError(EdgeError):
+    """The core wants a new session."""
+
+
+class Binance(Edge):
+    """The public market data of Binance, or of the venue that stands in for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._symbols = list(settings.ingest.symbols or settings.venue.symbol)
+        self._exchange: Any = None
+        self._redial = asyncio.Event()
+        self._banned_until_ns = 0
+
+    async def run(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        bridge.ready(None)  # Whether the feed can be trusted is the core's to say.
+        pause_s = PAUSE_S
+        while True:
+            began_ns = bridge.clock.mono_ns()
+            reason = await self._session()
+            await bridge.hear(Offline(reason=reason))
+            bridge.note("session.ended", reason=reason)
+            if bridge.clock.mono_ns() - began_ns > PATIENCE_S * 1e9:
+                pause_s = PAUSE_S
+            await asyncio.sleep(max(pause_s, self._ban_s()))
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def perform(self, effect: Effect) -> Local:
+        if isinstance(effect, Redial):
+            self._redial.set()
+            return Redialed(effect_id=effect.effect_id, symbol=effect.symbol)
+        assert isinstance(effect, FetchTrades | FetchBars)
+        exchange = self._exchange
+        if exchange is None or self._ban_s() > 0:
+            raise EdgeError("no session with the exchange", "It is tried again by itself")
+        try:
+            return await self._fetch(exchange, effect)
+        except FAILURES as error:
+            raise EdgeError(self._said_by(error), "It is tried again by itself") from error
+
+    async def _fetch(self, exchange: Any, effect: FetchTrades | FetchBars) -> Local:
+        match effect:
+            case FetchTrades():
+                return await _fetch_trades(exchange, effect)
+            case FetchBars():
+                return await _fetch_bars(exchange, effect)
+            case _:
+                assert_never(effect)
+
+    async def _session(self) -> str:
+        self._redial.clear()
+        reason = ""
+        exchange = open_binance(self._settings)
+        try:
+            await self._list(exchange)
+            self._exchange = exchange
+            await self._watch(exchange)
+        except* FAILURES as group:
+            reason = self._said_by(_first(group))
+        except* EdgeError as group:
+            reason = str(_first(group))
+        finally:
+            self._exchange = None
+            await exchange.close()
+        return reason
+
+    async def _list(self, exchange: Any) -> None:
+        ids = ",".join(f'"{symbol.replace("/", "")}"' for symbol in self._symbols)
+        markets = await exchange.load_markets(False, {"symbols": f"[{ids}]"})
+        found = {symbol: markets[symbol]["info"] for symbol in self._symbols if symbol in markets}
+        await self._bridge.hear(Listed(markets=found))
+
+    async def _watch(self, exchange: Any) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for symbol in self._symbols:
+                if symbol in exchange.markets:
+                    tasks.create_task(self._follow_trades(exchange, symbol))
+            tasks.create_task(self._follow_quotes(exchange))
+            tasks.create_task(self._attend(exchange))
+
+    async def _attend(self, exchange: Any) -> None:
+        """Say which sockets stand, then wait for the wish to dial anew."""
+        waiting = {symbol for symbol in self._symbols if symbol in exchange.markets}
+        async with asyncio.timeout(PATIENCE_S):
+            while waiting:
+                for symbol in [symbol for symbol in waiting if _stands(exchange, symbol)]:
+                    waiting.remove(symbol)
+                    await self._bridge.hear(Connected(symbol=symbol))
+                await asyncio.sleep(PAUSE_S / 10)
+        await self._redial.wait()
+        raise RedialError("the live feed was silent while the exchange traded", "A new one begins")
+
+    async def _follow_trades(self, exchange: Any, symbol: str) -> None:
+        while True:
+            trades = await _watched(exchange.watch_trades(symbol))
+            recv_ns = self._bridge.clock.wall_ns()
+            raw = tuple(live_trade(trade["info"]) for trade in trades)
+            await self._bridge.hear(LiveTrades(symbol=symbol, trades=raw, recv_ns=recv_ns))
+
+    async def _follow_quotes(self, exchange: Any) -> None:
+        symbols = [symbol for symbol in self._symbols if symbol in exchange.markets]
+        seen: dict[str, Any] = {}
+        while True:
+            await _watched(exchange.watch_bids_asks(symbols))
+            # Several symbols may have moved for one wake; what moves meanwhile is seen next.
+            while fresh := _moved(exchange.bidsasks, seen):
+                for symbol, ticker in fresh.items():
+                    seen[symbol] = ticker
+                    await self._bridge.hear(
+                        live_quote(symbol, ticker["info"], self._bridge.clock.wall_ns())
+                    )
+
+    def _said_by(self, error: BaseException) -> str:
+        if isinstance(error, RateLimitExceeded | DDoSProtection):  # 429 and 418.
+            self._banned_until_ns = self._bridge.clock.mono_ns() + int(BAN_S * 1e9)
+        return f"{type(error).__name__}: {error}"[:200]
+
+    def _ban_s(self) -> float:
+        return max(0.0, (self._banned_until_ns - self._bridge.clock.mono_ns()) / 1e9)
+
+
+def open_binance(settings: Settings) -> Any:
+    """Return ccxt's Binance: in local mode it knows no other address than the venue's."""
+    exchange = binance(
+        {
+            "enableRateLimit": True,
+            "rateLimiterAlgorithm": "rollingWindow",
+            "rollingWindowSize": WINDOW_MS,
+            "newUpdates": True,
+            "streaming": {"keepAlive": KEEP_ALIVE_MS},
+            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+        }
+    )
+    if settings.mode == "local":
+        place = f"127.0.0.1:{settings.ports.venue}"
+        rest = f"http://{place}/api/v3"
+        # "/stream" in the address is how ccxt knows that it is the spot market's.
+        streams = f"ws://{place}/stream/ws"
+        exchange.urls["test"] = {
+            "public": rest,
+            "private": rest,
+            "v1": f"http://{place}/api/v1",
+            "ws": {
+                "spot": streams,
+                "margin": streams,
+                "ws-api": {"spot": f"ws://{place}/ws-api/v3"},
+            },
+        }
+        exchange.set_sandbox_mode(True)
+    return exchange
+
+
+async def _fetch_trades(exchange: Any, effect: FetchTrades) -> FetchedTrades:
+    market_id = exchange.market(effect.symbol)["id"]
+    limit = PAGE if effect.from_id == NONE else RECENT
+    recent = await exchange.publicGetTrades({"symbol": market_id, "limit": limit})
+    trades = [fetched_trade(row) for row in recent]
+    head_id = trades[-1][0] if trades else NONE
+    if effect.from_id != NONE:
+        if trades and trades[0][0] > effect.from_id:
+            trades = await _older_trades(exchange, market_id, effect.from_id)
+        trades = [trade for trade in trades if trade[0] >= effect.from_id]
+    return FetchedTrades(
+        effect_id=effect.effect_id, symbol=effect.symbol, trades=tuple(trades), head_id=head_id
+    )
+
+
+async def _older_trades(exchange: Any, market_id: str, from_id: int) -> list[RawTrade]:
+    # ccxt's own call insists on a key, which the exchange may do without; where it does not, the
+    # newest thousand have to do.
+    query = urlencode({"symbol": market_id, "fromId": from_id, "limit": PAGE})
+    address = f"{exchange.urls['api']['public']}/historicalTrades?{query}"
+    await exchange.throttle(HISTORICAL_COST)
+    try:
+        rows = await exchange.fetch(address)
+    except AuthenticationError:
+        rows = await exchange.publicGetTrades({"symbol": market_id, "limit": PAGE})
+    return [fetched_trade(row) for row in rows]
+
+
+async def _fetch_bars(exchange: Any, effect: FetchBars) -> FetchedBars:
+    rows = await exchange.publicGetKlines(
+        {
+            "symbol": exchange.market(effect.symbol)["id"],
+            "interval": "1m",
+            "startTime": effect.start_ns // MS_NS,
+            "endTime": effect.until_ns // MS_NS - 1,
+            "limit": PAGE,
+        }
+    )
+    bars = tuple(fetched_bar(row) for row in rows)
+    last_ns = bars[-1][0] * MS_NS + MINUTE_NS if bars else effect.until_ns
+    return FetchedBars(
+        effect_id=effect.effect_id,
+        symbol=effect.symbol,
+        bars=bars,
+        through_ns=last_ns if len(bars) == PAGE else effect.until_ns,
+    )
+
+
+async def _watched(watching: Awaitable[Any]) -> Any:
+    # ccxt cancels what waits on a socket that it closes; that is a loss, not our own end.
+    try:
+        return await watching
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise NetworkError("the socket was closed") from error
+
+
+def _moved(bidsasks: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+    return {symbol: one for symbol, one in bidsasks.items() if seen.get(symbol) is not one}
+
+
+def _stands(exchange: Any, symbol: str) -> bool:
+    return any(
+        client.isConnected and f"trade::{symbol}" in client.subscriptions
+        for client in exchange.clients.values()
+    )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,101 @@
+"""What passes between the feed's core and its edge; none of it ever stands on a stream.
+
+Numbers travel as the exchange's own text, so that no float ever touches them.
+"""
+
+from typing import Any
+
+from schema.head import Effect, Local
+
+NONE = -1
+"""The id of no trade; exchanges count from 0 or 1."""
+
+RawTrade = tuple[int, str, str, int, bool]
+"""Trade id, price, quantity, time in ms, and whether the buyer was the maker."""
+
+RawBar = tuple[int, str, str, str, str, str, str, int]
+"""Open time in ms, open, high, low, close, volume, quote volume, and number of trades."""
+
+
+class Listed(Local, tag=240, frozen=True, kw_only=True):
+    """A session with the exchange began; this is what it lists of our symbols."""
+
+    markets: dict[str, dict[str, Any]]  # by symbol, as exchangeInfo has them
+
+
+class Offline(Local, tag=241, frozen=True, kw_only=True):
+    """The session ended, or none could begin."""
+
+    reason: str
+
+
+class Connected(Local, tag=242, frozen=True, kw_only=True):
+    """The live feed of a symbol stands."""
+
+    symbol: str
+
+
+class LiveTrades(Local, tag=243, frozen=True, kw_only=True):
+    """Trades that the live feed brought, in its order."""
+
+    symbol: str
+    trades: tuple[RawTrade, ...]
+    recv_ns: int  # wall time
+
+
+class LiveQuote(Local, tag=244, frozen=True, kw_only=True):
+    """The top of the book that the live feed brought."""
+
+    symbol: str
+    bid_px: str
+    bid_qty: str
+    ask_px: str
+    ask_qty: str
+    update_id: int
+    recv_ns: int  # wall time
+
+
+class FetchTrades(Effect, tag=250, frozen=True, kw_only=True):
+    """Asks for the trades from an id on; from NONE for the newest that there are."""
+
+    symbol: str
+    from_id: int
+
+
+class FetchedTrades(Local, tag=251, frozen=True, kw_only=True):
+    """Trades in the order of their ids, the first ones from the id asked for."""
+
+    effect_id: str
+    symbol: str
+    trades: tuple[RawTrade, ...]
+    head_id: int  # the newest trade that the exchange has; NONE when it has none
+
+
+class FetchBars(Effect, tag=252, frozen=True, kw_only=True):
+    """Asks for the 1m bars that open in [start_ns, until_ns), oldest first."""
+
+    symbol: str
+    start_ns: int
+    until_ns: int
+
+
+class FetchedBars(Local, tag=253, frozen=True, kw_only=True):
+    """A page of 1m bars; all of the range up to `through_ns` is in it."""
+
+    effect_id: str
+    symbol: str
+    bars: tuple[RawBar, ...]
+    through_ns: int
+
+
+class Redial(Effect, tag=254, frozen=True, kw_only=True):
+    """Asks for a new session, because the live feed is silent while the exchange trades."""
+
+    symbol: str
+
+
+class Redialed(Local, tag=255, frozen=True, kw_only=True):
+    """The old session is being closed."""
+
+    effect_id: str
+    symbol: str
