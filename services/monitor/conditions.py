@@ -1,0 +1,109 @@
+"""What is wrong right now, as plain conditions; whether they last is the core's concern.
+
+Names are headings of docs/runbook.md.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from bus.health import Verdict
+from schema.house import Heartbeat
+
+HOLD_S = {
+    "ServiceDead": 0,
+    "ServiceDegraded": 5,
+    "CrashLoop": 0,
+    "FeedStale": 5,
+    "WriterBehind": 0,
+    "DiskLow": 0,
+    "ContractMismatch": 5,
+}
+"""How long a condition must last before it is an alert: restarts pass through the others."""
+
+DEAD = frozenset({"DEAD", "STUCK", "FATAL", "EXITED"})
+FEEDS = "ingest"
+LOOP = "crash_loop."
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One thing that is wrong."""
+
+    name: str
+    scope: str
+    severity: str
+    summary: str
+
+
+def of_verdicts(verdicts: Iterable[Verdict]) -> list[Condition]:
+    """Return what the verdicts say: a service that a person stopped is nobody's alarm."""
+    found = []
+    for verdict in verdicts:
+        summary = f"{verdict.service} is {verdict.state}: {verdict.reason}"
+        if verdict.state in DEAD:
+            found.append(Condition("ServiceDead", verdict.service, "critical", summary))
+        elif verdict.state == "DEGRADED" and verdict.service == FEEDS:
+            found.append(Condition("FeedStale", verdict.service, "warning", summary))
+        elif verdict.state == "DEGRADED":
+            found.append(Condition("ServiceDegraded", verdict.service, "warning", summary))
+    return found
+
+
+def of_loops(heartbeats: Iterable[Heartbeat], lag_ms_max: int) -> list[Condition]:
+    """Return the services whose main loop was held up for too long in one pass."""
+    return [
+        Condition(
+            "ServiceDegraded",
+            heartbeat.service,
+            "warning",
+            f"{heartbeat.service} needed {heartbeat.loop_lag_us // 1000} ms for one pass, "
+            f"at most {lag_ms_max} ms are expected",
+        )
+        for heartbeat in heartbeats
+        if heartbeat.loop_lag_us > lag_ms_max * 1000
+    ]
+
+
+def of_crash_loops(counters: Sequence[tuple[str, int]]) -> list[Condition]:
+    """Return the programs that the warden has stopped because they end again and again."""
+    return [
+        Condition(
+            "CrashLoop",
+            name.removeprefix(LOOP),
+            "critical",
+            f"{name.removeprefix(LOOP)} ends again and again; the warden tries it now and then",
+        )
+        for name, value in counters
+        if name.startswith(LOOP) and value
+    ]
+
+
+def of_writer(service: str, behind_s: int, behind_s_max: int) -> list[Condition]:
+    """Return whether a writer is too far behind what was said."""
+    if behind_s <= behind_s_max:
+        return []
+    summary = f"{service} is {behind_s} s behind, at most {behind_s_max} s are allowed"
+    return [Condition("WriterBehind", service, "warning", summary)]
+
+
+def of_disk(path: str, free_mib: int, free_mib_min: int) -> list[Condition]:
+    """Return whether the disk fills up."""
+    if free_mib >= free_mib_min:
+        return []
+    summary = f"{free_mib} MiB are free at {path}, at least {free_mib_min} MiB are expected"
+    return [Condition("DiskLow", path, "critical", summary)]
+
+
+def of_contracts(heartbeats: Iterable[Heartbeat]) -> list[Condition]:
+    """Return whether the services run different versions of what they share."""
+    by_contract: dict[str, list[str]] = {}
+    for heartbeat in heartbeats:
+        if heartbeat.contract:
+            by_contract.setdefault(heartbeat.contract, []).append(heartbeat.service)
+    if len(by_contract) < 2:
+        return []
+    groups = "; ".join(
+        f"{contract}: {', '.join(sorted(names))}" for contract, names in sorted(by_contract.items())
+    )
+    summary = f"the services differ in schema, bus or mode ({groups})"
+    return [Condition("ContractMismatch", "house", "critical", summary)]
