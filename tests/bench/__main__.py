@@ -1,0 +1,32 @@
+"""`make bench`: every figure as a JSON line, and as a table on a terminal."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+
+from services.rrr.screen import table
+from tests.bench import startup
+from tests.bench.figure import Figure
+
+FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {"startup": startup.measure}
+
+
+def main(only: list[str]) -> None:
+    """Measure some families, or all."""
+    unknown = sorted(set(only) - set(FAMILIES))
+    if unknown:
+        sys.exit(f"bench: no family {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
+    figures = []
+    for name in only or FAMILIES:
+        for figure in FAMILIES[name]():
+            figures.append(figure)
+            sys.stdout.write(json.dumps(figure.row()) + "\n")
+            sys.stdout.flush()
+    if sys.stdout.isatty():
+        head = ("NAME", "OURS", "RAW", "RATIO", "UNIT")
+        lines = table([head, *(figure.cells() for figure in figures)])
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main([name for arg in sys.argv[1:] for name in arg.split()])

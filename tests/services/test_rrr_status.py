@@ -1,0 +1,190 @@
+"""`rrr status`: the contract that scripts read, and the screen for people."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bus.errors import HouseError
+from bus.health import Verdict
+from bus.house import House
+from schema.house import Heartbeat
+from services.rrr import VERBS, rrr
+from services.rrr.screen import duration, screen
+from services.rrr.status import build, failure
+from services.rrr.survey import LastWord, Survey, running_house
+from tests.services.bare import bare_house
+
+SECOND = 10**9
+KEYS = {
+    "ready",
+    "mode",
+    "world",
+    "trading",
+    "stops",
+    "shards",
+    "services",
+    "risk",
+    "equity",
+    "positions",
+    "orders",
+}
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with bare_house() as made:
+        yield made
+
+
+def beat(service: str, **fields: Any) -> Heartbeat:
+    base: dict[str, Any] = {
+        "ts_event": 0,
+        "service": service,
+        "state": "READY",
+        "reason": "",
+        "world": "local-synthetic-7",
+        "pid": 7,
+        "started_ns": 10 * SECOND,
+        "turn": 1,
+        "last": (),
+        "synced": (),
+        "cursors": (),
+        "rss_bytes": 30 << 20,
+        "loop_lag_us": 2500,
+    }
+    return Heartbeat(**(base | fields))
+
+
+def found(house: House, **states: str) -> Survey:
+    """Return a survey in which everything is READY but what is named."""
+    verdicts = [Verdict(name, states.get(name, "READY"), "why") for name in house.programs]
+    heartbeats = {v.service: beat(v.service) for v in verdicts if v.state != "STOPPED"}
+    return Survey(70 * SECOND, heartbeats, {}, verdicts, {})
+
+
+def test_the_contract_has_every_field(house: House) -> None:
+    report = json.loads(json.dumps(build(house, found(house))))
+    assert set(report) == KEYS
+    assert report["ready"] is True
+    assert (report["mode"], report["world"]) == ("local", "local-synthetic-7")
+    assert report["trading"] is False
+    assert report["stops"] == report["positions"] == []
+    assert set(report["risk"]) == {"state", "reason"}
+    assert report["equity"] == "0"
+    assert set(report["orders"]) == {"submitted", "filled", "rejected", "denied", "open"}
+    assert [service["name"] for service in report["services"]] == list(house.programs)
+    assert {shard["name"] for shard in report["shards"]} == {"trading", "market"}
+    for shard in report["shards"]:
+        assert set(shard) == {"name", "ok", "behind_s", "bytes", "backup_age_s"}
+
+
+def test_a_service_is_described_by_its_heartbeat(house: House) -> None:
+    survey = found(house)
+    survey.heartbeats["warden"] = beat("warden", counters=(("restarts.ingest", 3),))
+    (ingest,) = (s for s in build(house, survey)["services"] if s["name"] == "ingest")
+    assert ingest.pop("reason") == "why"
+    assert ingest == {
+        "name": "ingest",
+        "state": "READY",
+        "pid": 7,
+        "uptime_s": 60.0,
+        "restarts": 3,
+        "rss_bytes": 30 << 20,
+        "lag_ms": 2,
+    }
+
+
+def test_a_crash_loop_is_a_stop_with_its_release(house: House) -> None:
+    survey = found(house, ingest="STOPPED")
+    survey.heartbeats["warden"] = beat("warden", counters=(("crash_loop.ingest", 1),))
+    survey.last_words["ingest"] = LastWord(1, "it broke", 0)
+    report = build(house, survey)
+    assert report["stops"] == [
+        {
+            "what": "service left down after a crash loop",
+            "scope": "ingest",
+            "since": "",
+            "by": "warden",
+            "why": "it broke",
+            "release": "supervisorctl start ingest",
+        }
+    ]
+    assert "it broke -> supervisorctl start ingest" in screen(report)
+
+
+def test_a_writer_is_behind_as_long_as_the_monitor_says(house: House) -> None:
+    survey = found(house)
+    survey.heartbeats["ingest"] = beat("ingest", last=((4, 10),))
+    survey.heartbeats["writer_market"] = beat("writer_market", cursors=((4, 9),))
+    survey.heartbeats["monitor"] = beat("monitor", counters=(("behind_s.writer_market", 61),))
+    shards = {shard["name"]: shard for shard in build(house, survey)["shards"]}
+    assert shards["market"]["behind_s"] == 61
+    assert shards["trading"]["behind_s"] == 0
+
+
+def test_a_shard_is_as_large_as_its_files(house: House) -> None:
+    house.db_dir.mkdir(parents=True)
+    for name in ("market_data_2023_11.db", "market_data_2023_12.db-wal", "trading.db"):
+        (house.db_dir / name).write_bytes(b"x" * 10)
+    shards = {shard["name"]: shard for shard in build(house, found(house))["shards"]}
+    assert (shards["market"]["bytes"], shards["trading"]["bytes"]) == (20, 10)
+
+
+@pytest.mark.parametrize(
+    ("states", "code"), [({}, None), ({"ingest": "DEGRADED"}, 3), ({"ingest": "DEAD"}, 3)]
+)
+def test_the_exit_code_says_whether_it_is_ready(
+    house: House, states: dict[str, str], code: int | None
+) -> None:
+    problem = failure(found(house, **states))
+    assert (problem.exit_code if isinstance(problem, HouseError) else None) == code
+
+
+def test_a_house_in_which_nothing_runs_is_unreachable(house: House) -> None:
+    problem = failure(found(house, **dict.fromkeys(house.programs, "STOPPED")))
+    assert problem is not None
+    assert problem.exit_code == 4
+
+
+def test_the_screen_opens_with_whether_it_trades(house: House) -> None:
+    lines = screen(build(house, found(house, ingest="DEGRADED"))).splitlines()
+    assert lines[0].startswith("Trading: NO")
+    assert lines[1] == "World: local-synthetic-7 (local)   NOT READY"
+    (ingest,) = (line for line in lines if line.startswith("ingest "))
+    assert ingest.split() == ["ingest", "DEGRADED", "7", "1m", "0", "30.0", "MiB", "2", "ms", "why"]
+
+
+def test_the_world_that_runs_goes_before_the_settings(house: House) -> None:
+    assert running_house(house).world == "local-synthetic-7"
+    (house.run / "clock.json").write_text(
+        '{"origin_ns":1,"anchor_ns":1,"scale":1.0,"world":"replay-0123abcd"}'
+    )
+    assert running_house(house).world == "replay-0123abcd"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"world": 5}'])
+def test_a_damaged_clock_leaves_the_settings(house: House, text: str) -> None:
+    (house.run / "clock.json").write_text(text)
+    assert running_house(house) == house
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0s"), (59, "59s"), (60, "1m"), (7200, "2h"), (200_000, "2d")]
+)
+def test_a_duration_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_every_verb_is_in_the_help_under_its_question() -> None:
+    text = CliRunner().invoke(rrr, ["--help"]).output
+    for verb, (group, _) in VERBS.items():
+        section = text.partition(f"\n{group}:\n")[2].partition("\n\n")[0]
+        assert f"\n  {verb} " in f"\n{section}"
+
+
+@pytest.mark.parametrize("args", [["dance"], ["status", "--dance"], ["restart"], ["logs"]])
+def test_what_is_no_verb_is_usage(args: list[str]) -> None:
+    assert CliRunner().invoke(rrr, args).exit_code == 2
