@@ -98,7 +98,7 @@ class Shell:
             self._pulse.become("STARTING", f"it waits for {path}, which venue writes")
             self._pulse.beat()
             control.take()
-            if why := self._ended(control.draining, self._wire.wait(CLOCK_WAIT_MS)):
+            if why := self._ended(self._wire.wait(CLOCK_WAIT_MS), draining=control.draining):
                 return why
         self.clock.start(found)
         return ""
@@ -116,7 +116,7 @@ class Shell:
         journals = DiskJournals(self.house.journal_dir, self.clock)
         runner = Runner(parts, self._wire, journals, self._pulse, self._log, edge)
         runner.start()
-        while not (why := self._ended(runner.draining, runner.wait())):
+        while not (why := self._ended(runner.wait(), draining=runner.draining)):
             runner.turn()
         self._log.say("stopping", reason=why)
         runner.stop(why)
@@ -126,7 +126,7 @@ class Shell:
         self._wire.close()
         self._log.close()
 
-    def _ended(self, draining: bool, ready: frozenset[int]) -> str:  # noqa: FBT001 - one of two facts
+    def _ended(self, ready: frozenset[int], *, draining: bool) -> str:
         if self._signals.fd in ready:
             self._signals.clear()
         if self._signals.asked:

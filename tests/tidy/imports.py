@@ -36,7 +36,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "concurrent": (),
     "multiprocessing": ("services/predictor/*", "services/backtest/*"),
     "subprocess": ("services/rrr/*",),
-    "signal": ("bus/process.py", "services/warden/edge*.py", "services/rrr/*"),
+    "signal": ("bus/shell.py", "services/warden/edge*.py", "services/rrr/*"),
     "asyncio": ("bus/edge.py", EDGES, "services/venue/*", "services/web/*"),
     "uvloop": ("bus/edge.py",),
     "ccxt": ("services/ingest/edge*.py", "services/gateway/edge*.py"),
