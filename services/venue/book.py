@@ -1,0 +1,111 @@
+"""The displayed book of a market of which only the trades are known.
+
+The last trade fixes one side of the top, a hash the spread. Below and above stand levels on a fixed
+grid whose sizes are hashes of (cell, time), so that a level stays while the price moves past it.
+The update id of a book is its time in milliseconds: ids follow each other across a restart.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.venue.noise import Ints, below, uniform
+
+if TYPE_CHECKING:
+    from services.venue.market import Facts, Tape
+
+Levels = tuple[tuple[int, int], ...]
+
+LEVELS = 100
+LIFE_MS = 4_000
+SPREAD_MAX = 3
+
+
+@dataclass(frozen=True)
+class Book:
+    """Bids and asks, best first, as of an update id."""
+
+    update_id: int
+    bids: Levels
+    asks: Levels
+
+
+@dataclass(frozen=True)
+class Top:
+    """The best bid and ask; quantity and price 0 where a side is empty."""
+
+    update_id: int
+    bid: tuple[int, int]
+    ask: tuple[int, int]
+
+    def same(self, other: "Top") -> bool:
+        """Say whether both show the same, whenever that was."""
+        return (self.bid, self.ask) == (other.bid, other.ask)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """What changed from `first_id` to `last_id`; quantity 0 takes a level away."""
+
+    at_ms: int
+    first_id: int
+    last_id: int
+    bids: Levels
+    asks: Levels
+
+
+def top_of(book: Book) -> Top:
+    """Return the best level of each side."""
+    nothing = (0, 0)
+    return Top(
+        book.update_id,
+        book.bids[0] if book.bids else nothing,
+        book.asks[0] if book.asks else nothing,
+    )
+
+
+def book_after(facts: "Facts", last: "Tape", at_ms: int) -> Book:
+    """Return the book after the last trade; empty before the first one."""
+    if not len(last):
+        return Book(at_ms, (), ())
+    px, sold = int(last.px[-1]), bool(last.maker[-1])
+    trade = np.array([last.first_id + len(last) - 1], np.int64)
+    spread = 1 + int(below(facts.key, trade, SPREAD_MAX)[0])
+    bid = px if sold else px - spread
+    ask = bid + spread
+    bids = _levels(facts, bid, -1, at_ms)
+    return Book(at_ms, bids if bid > 0 else (), _levels(facts, ask, 1, at_ms))
+
+
+def changes(before: Book, after: Book) -> Depth:
+    """Return what turns one book into a later one."""
+    return Depth(
+        after.update_id,
+        before.update_id + 1,
+        after.update_id,
+        _changed(before.bids, after.bids),
+        _changed(before.asks, after.asks),
+    )
+
+
+def _changed(before: Levels, after: Levels) -> Levels:
+    old, new = dict(before), dict(after)
+    gone = tuple((px, 0) for px in old if px not in new)
+    return tuple((px, qty) for px, qty in after if old.get(px) != qty) + gone
+
+
+def _levels(facts: "Facts", best: int, way: int, at_ms: int) -> Levels:
+    cells = best // facts.grid + way * np.arange(LEVELS + 2, dtype=np.int64)
+    px = cells * facts.grid + below(facts.key + 1, cells, facts.grid)
+    px = px[(px - best) * way > 0][: LEVELS - 1]
+    px = np.concatenate([np.array([best], np.int64), px[px > 0]])
+    sizes = _sizes(facts, px, at_ms)
+    return tuple(zip(px.tolist(), sizes.tolist(), strict=True))
+
+
+def _sizes(facts: "Facts", px: Ints, at_ms: int) -> Ints:
+    phase = below(facts.key + 2, px, LIFE_MS)
+    age = (at_ms + phase) // LIFE_MS
+    chance = uniform(facts.key + 3, px * 1_000_003 + age)
+    return 1 + (chance * chance * chance * 8.0 * facts.depth_lots).astype(np.int64)

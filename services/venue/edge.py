@@ -1,0 +1,175 @@
+"""The venue's HTTP and WebSocket server on loopback, and the pace of its market."""
+
+import asyncio
+import errno
+from pathlib import Path
+from typing import Any, cast
+
+from aiohttp import web
+
+from bus.clock import Clock
+from bus.errors import BusyError, SettingsError
+from bus.house import House
+from bus.service import Bridge, Edge
+from schema.units import iso
+from services.venue.complaints import Complaints
+from services.venue.effects import Served
+from services.venue.ledger import Ledger, ledger_path, write_ledger
+from services.venue.listing import open_market
+from services.venue.market import Market
+from services.venue.rest import Now, Rest
+from services.venue.sockets import Sockets
+
+HOST = "127.0.0.1"
+TICK_S = 0.05
+TICK_MS_MAX = 10_000
+SERVED_TICKS = 20
+LEDGER_TICKS = 100
+AHEAD_NS = 15_000_000_000
+WEIGHT_NS = 60_000_000_000
+MS = 1_000_000
+SHUTDOWN_S = 0.5
+
+
+def open_exchange(house: House, clock: Clock) -> "Exchange | None":
+    """Return the exchange that the settings ask for; SettingsError when its files are damaged.
+
+    Where the market is the real one there is nothing to play, and the venue stands by.
+    """
+    if house.settings.mode != "local":
+        return None
+    market, first_ns = open_market(house, clock.market_ns())
+    return Exchange(market, house.settings.ports.venue, ledger_path(house.world_dir), first_ns)
+
+
+class Exchange(Edge):
+    """Serves one market; market time comes from the bridge's clock."""
+
+    def __init__(self, market: Market, port: int, path: Path, first_ns: int) -> None:
+        self._market = market
+        self._port = port
+        self._path = path
+        self._first_ns = first_ns
+        self._rest = Rest(market)
+        self._sockets = Sockets(market)
+        self._complaints = Complaints()
+        self._ended = False
+        self._at_ms = 0  # how far the live streams have told
+        self._requests = 0
+        self._refused = 0
+        self._minute = 0
+        self._weight = 0
+
+    async def run(self, bridge: Bridge) -> None:
+        self._clock = bridge.clock
+        self._at_ms = self._now_ms()
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=cast("Any", self._complaints),
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_S,
+        )
+        await runner.setup()
+        try:
+            self._keep(self._ahead_ns())
+            await self._listen(runner)
+            bridge.ready(None)
+            await self._keep_pace(bridge)
+        finally:
+            self._keep(max(self._clock.market_ns(), self._at_ms * MS))
+            self._sockets.drop_all()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=1 << 16)
+        for path in ("/stream", "/ws", "/stream/{tail:.*}", "/ws/{tail:.*}"):
+            application.router.add_get(path, self._sockets.serve)
+        application.router.add_route("*", "/{tail:.*}", self._answer)
+        return application
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, HOST, self._port).start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise BusyError(
+                f"port {self._port} on {HOST} is taken",
+                "Stop what listens there, or set `ports.venue` in settings.local.toml",
+            ) from error
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self._requests += 1
+        path = request.path if request.method == "GET" else f"{request.method} {request.path}"
+        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS)
+        answer = self._rest.answer(path, dict(request.query), now)
+        self._refused += answer.status != web.HTTPOk.status_code
+        return web.Response(
+            status=answer.status,
+            body=answer.body,
+            content_type="application/json",
+            headers={"X-MBX-USED-WEIGHT-1M": str(self._used(answer.weight))},
+        )
+
+    def _used(self, weight: int) -> int:
+        minute = self._clock.wall_ns() // WEIGHT_NS
+        if minute != self._minute:
+            self._minute, self._weight = minute, 0
+        self._weight += weight
+        return self._weight
+
+    async def _keep_pace(self, bridge: Bridge) -> None:
+        ticks = 0
+        while True:
+            if ticks % LEDGER_TICKS == LEDGER_TICKS - 1:
+                bridge.ready(self._kept())
+            if ticks % SERVED_TICKS == 0:
+                await self._report(bridge)
+            before_ns = self._clock.mono_ns()
+            await asyncio.sleep(TICK_S)
+            if self._clock.mono_ns() - before_ns > TICK_MS_MAX * MS:
+                self._sockets.drop_all()  # The machine slept: a real exchange would be gone too.
+            self._complaints.raise_defect()
+            self._tick()
+            ticks += 1
+
+    def _tick(self) -> None:
+        now_ms = self._now_ms()
+        if now_ms > self._at_ms:
+            self._sockets.emit(self._at_ms, now_ms)
+            self._at_ms = now_ms
+
+    def _now_ms(self) -> int:
+        return self._clock.market_ns() // MS
+
+    def _ahead_ns(self) -> int:
+        return self._clock.market_ns() + int(AHEAD_NS * self._clock.scale)
+
+    def _kept(self) -> str | None:
+        # A full disk is no reason to stop a market that plays: it is said, and tried again.
+        try:
+            self._keep(self._ahead_ns())
+        except SettingsError as error:
+            return error.what
+        return None
+
+    def _keep(self, market_ns: int) -> None:
+        write_ledger(self._path, Ledger(self._first_ns, market_ns))
+
+    async def _report(self, bridge: Bridge) -> None:
+        end_ms = self._market.end_ms
+        if not self._ended and end_ms is not None and self._at_ms > end_ms:
+            self._ended = True
+            bridge.note("replay.ended", at=iso(end_ms * MS))
+        await bridge.hear(self._served(end_ms))
+
+    def _served(self, end_ms: int | None) -> Served:
+        return Served(
+            requests=self._requests,
+            refused=self._refused + self._complaints.garbage,
+            sockets=len(self._sockets),
+            events=self._sockets.events,
+            dropped=self._sockets.dropped,
+            ended_ns=end_ms * MS if self._ended and end_ms is not None else 0,
+        )

@@ -1,0 +1,237 @@
+"""Numbers and rows as Binance writes them: strings of eight decimals, times in milliseconds."""
+
+from services.venue.book import Depth, Levels, Top
+from services.venue.klines import Kline
+from services.venue.market import DAY_MS, Facts, Tape
+
+Json = dict[str, object]
+Pairs = list[list[str]]
+
+DECIMALS = 8
+ORDER_TYPES = (
+    *("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"),
+    *("TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+)
+DOLLARS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR"})
+
+
+def text(number: int, exp: int) -> str:
+    """Return a scaled integer with eight decimals; further ones are cut off."""
+    number = (
+        number * 10 ** (DECIMALS - exp) if exp <= DECIMALS else number // 10 ** (exp - DECIMALS)
+    )
+    sign, digits = ("-", -number) if number < 0 else ("", number)
+    whole, part = divmod(digits, 10**DECIMALS)
+    return f"{sign}{whole}.{part:08d}"
+
+
+def symbol_row(facts: Facts) -> Json:
+    """Return a symbol as exchangeInfo lists it."""
+    tick, lot = text(1, facts.px_exp), text(1, facts.qty_exp)
+    least = text(5, 0) if facts.quote in DOLLARS else text(1, 4)
+    most = text(9 * 10**9, 0)
+    return {
+        "symbol": facts.id,
+        "status": "TRADING",
+        "baseAsset": facts.base,
+        "baseAssetPrecision": DECIMALS,
+        "quoteAsset": facts.quote,
+        "quotePrecision": DECIMALS,
+        "quoteAssetPrecision": DECIMALS,
+        "baseCommissionPrecision": DECIMALS,
+        "quoteCommissionPrecision": DECIMALS,
+        "orderTypes": list(ORDER_TYPES),
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": text(10**7, 0),
+                "tickSize": tick,
+            },
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": text(0, 0),
+                "maxQty": most,
+                "stepSize": text(0, 0),
+            },
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": least,
+                "applyMinToMarket": True,
+                "maxNotional": most,
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "NONE",
+        "allowedSelfTradePreventionModes": ["NONE"],
+    }
+
+
+def trade_rows(facts: Facts, tape: Tape) -> list[Json]:
+    """Return trades as `trades` and `historicalTrades` list them."""
+    return [
+        {
+            "id": trade_id,
+            "price": text(px, facts.px_exp),
+            "qty": text(qty, facts.qty_exp),
+            "quoteQty": text(px * qty, facts.px_exp + facts.qty_exp),
+            "time": at_ms,
+            "isBuyerMaker": maker,
+            "isBestMatch": True,
+        }
+        for trade_id, at_ms, px, qty, maker in rows(tape)
+    ]
+
+
+def aggregate_rows(facts: Facts, tape: Tape) -> list[Json]:
+    """Return trades as `aggTrades` lists them; each trade is its own aggregate here."""
+    return [
+        {
+            "a": trade_id,
+            "p": text(px, facts.px_exp),
+            "q": text(qty, facts.qty_exp),
+            "f": trade_id,
+            "l": trade_id,
+            "T": at_ms,
+            "m": maker,
+            "M": True,
+        }
+        for trade_id, at_ms, px, qty, maker in rows(tape)
+    ]
+
+
+def rows(tape: Tape) -> list[tuple[int, int, int, int, bool]]:
+    """Return (id, time, price, quantity, buyer was maker) of each trade."""
+    columns = (tape.at_ms.tolist(), tape.px.tolist(), tape.qty.tolist(), tape.maker.tolist())
+    return list(zip(range(tape.first_id, tape.first_id + len(tape)), *columns, strict=True))
+
+
+def kline_row(facts: Facts, kline: Kline, interval_ms: int) -> list[object]:
+    """Return a candle as `klines` lists it."""
+    px, money = facts.px_exp, facts.px_exp + facts.qty_exp
+    return [
+        kline.open_ms,
+        text(kline.open, px),
+        text(kline.high, px),
+        text(kline.low, px),
+        text(kline.close, px),
+        text(kline.volume, facts.qty_exp),
+        kline.open_ms + interval_ms - 1,
+        text(kline.quote, money),
+        kline.count,
+        text(kline.taker, facts.qty_exp),
+        text(kline.taker_quote, money),
+        "0",
+    ]
+
+
+def levels(facts: Facts, side: Levels) -> Pairs:
+    """Return levels as pairs of price and quantity."""
+    return [[text(px, facts.px_exp), text(qty, facts.qty_exp)] for px, qty in side]
+
+
+def top_row(facts: Facts, top: Top) -> Json:
+    """Return the best bid and ask as `ticker/bookTicker` lists them."""
+    (bid, bid_qty), (ask, ask_qty) = top.bid, top.ask
+    return {
+        "symbol": facts.id,
+        "bidPrice": text(bid, facts.px_exp),
+        "bidQty": text(bid_qty, facts.qty_exp),
+        "askPrice": text(ask, facts.px_exp),
+        "askQty": text(ask_qty, facts.qty_exp),
+    }
+
+
+def day_row(facts: Facts, day: Kline | None, top: Top, last_qty: int, now_ms: int) -> Json:
+    """Return the rolling day as `ticker/24hr` lists it; zeros when nothing was traded."""
+    day = day or Kline(now_ms - DAY_MS, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1)
+    px, lots = facts.px_exp, facts.qty_exp
+    change = (day.close - day.open) * 10**5 // day.open if day.open else 0
+    mean = day.quote // day.volume if day.volume else 0
+    best = {key: value for key, value in top_row(facts, top).items() if key != "symbol"}
+    return {
+        "symbol": facts.id,
+        "priceChange": text(day.close - day.open, px),
+        "priceChangePercent": f"{change / 1000:.3f}",
+        "weightedAvgPrice": text(mean, px),
+        "prevClosePrice": text(day.open, px),
+        "lastPrice": text(day.close, px),
+        "lastQty": text(last_qty, lots),
+        **best,
+        "openPrice": text(day.open, px),
+        "highPrice": text(day.high, px),
+        "lowPrice": text(day.low, px),
+        "volume": text(day.volume, lots),
+        "quoteVolume": text(day.quote, px + lots),
+        "openTime": day.open_ms,
+        "closeTime": now_ms,
+        "firstId": day.first_id,
+        "lastId": day.last_id if day.count else -1,
+        "count": day.count,
+    }
+
+
+def depth_event(facts: Facts, depth: Depth) -> Json:
+    """Return a change of the book as `@depth` says it."""
+    return {
+        "e": "depthUpdate",
+        "E": depth.at_ms,
+        "s": facts.id,
+        "U": depth.first_id,
+        "u": depth.last_id,
+        "b": levels(facts, depth.bids),
+        "a": levels(facts, depth.asks),
+    }
+
+
+def top_event(facts: Facts, top: Top) -> Json:
+    """Return the best bid and ask as `@bookTicker` says them."""
+    bids, asks = levels(facts, (top.bid,))[0], levels(facts, (top.ask,))[0]
+    return {
+        "u": top.update_id,
+        "s": facts.id,
+        "b": bids[0],
+        "B": bids[1],
+        "a": asks[0],
+        "A": asks[1],
+    }
+
+
+def kline_event(facts: Facts, kline: Kline, interval: str, interval_ms: int, at_ms: int) -> Json:
+    """Return a candle as `@kline_…` says it; `x` once its time is over."""
+    row = kline_row(facts, kline, interval_ms)
+    closed = at_ms >= kline.open_ms + interval_ms
+    return {
+        "e": "kline",
+        "E": at_ms,
+        "s": facts.id,
+        "k": {
+            "t": row[0],
+            "T": row[6],
+            "s": facts.id,
+            "i": interval,
+            "f": kline.first_id,
+            "L": kline.last_id,
+            "o": row[1],
+            "c": row[4],
+            "h": row[2],
+            "l": row[3],
+            "v": row[5],
+            "n": row[8],
+            "x": closed,
+            "q": row[7],
+            "V": row[9],
+            "Q": row[10],
+            "B": "0",
+        },
+    }

@@ -1,0 +1,140 @@
+"""WebSocket clients: what each wants, and a bounded queue of what it has not taken yet.
+
+A client that does not read is disconnected before its queue can fill the memory; it comes back and
+fetches what it missed, as it would from the real exchange.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from services.venue.live import Live, Stream, stream_of
+from services.venue.market import Market
+from services.venue.subscriptions import Wanted, obey
+
+OUTBOX_BYTES = 4 << 20
+MESSAGE_BYTES = 1 << 16
+PING_S = 20.0
+CLOSE_S = 0.2
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, request: web.Request, streams: list[str], *, wrapped: bool) -> None:
+        self.wanted: Wanted = dict.fromkeys(streams)
+        self.wrapped = wrapped  # the combined form: {"stream": …, "data": …}
+        self.too_slow = False
+        self._request = request
+        self._socket = web.WebSocketResponse(
+            heartbeat=PING_S, max_msg_size=MESSAGE_BYTES, compress=False, timeout=CLOSE_S
+        )
+        self._outbox: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._filled = asyncio.Event()
+
+    def put(self, text: bytes) -> None:
+        """Queue one message; past the limit the client is dropped instead."""
+        if self.too_slow:
+            return
+        self._outbox.append(text)
+        self._waiting_bytes += len(text)
+        self._filled.set()
+        if self._waiting_bytes > OUTBOX_BYTES:
+            self.drop()
+
+    def drop(self) -> None:
+        """Cut the connection without ceremony; a client that does not read hears no goodbye."""
+        self.too_slow = True
+        self._outbox.clear()
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def serve(self) -> web.WebSocketResponse:
+        """Obey requests until the client goes."""
+        await self._socket.prepare(self._request)
+        sending = asyncio.create_task(self._send())
+        try:
+            async for message in self._socket:
+                if message.type is WSMsgType.TEXT:
+                    self.put(obey(message.data, self.wanted))
+                elif message.type is WSMsgType.BINARY:
+                    self.put(obey("", self.wanted))
+        finally:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+        return self._socket
+
+    async def _send(self) -> None:
+        with contextlib.suppress(ConnectionError):  # It went; `serve` notices.
+            while True:
+                await self._filled.wait()
+                self._filled.clear()
+                while self._outbox:
+                    text = self._outbox.popleft()
+                    await self._socket.send_frame(text, WSMsgType.TEXT)
+                    self._waiting_bytes -= len(text)
+
+
+class Sockets:
+    """All clients, and the one pass that tells each of them what happened."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._live = Live(market)
+        self._clients: set[Client] = set()
+        self._known: dict[str, Stream | None] = {}
+        self.events = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Take one connection; streams may be named in its address."""
+        in_path = [name for name in request.match_info.get("tail", "").split("/") if "@" in name]
+        in_query = [name for name in request.query.get("streams", "").split("/") if name]
+        client = Client(request, in_path + in_query, wrapped=bool(in_query))
+        self._clients.add(client)
+        try:
+            return await client.serve()
+        finally:
+            self._clients.discard(client)
+            self.dropped += client.too_slow
+
+    def emit(self, after_ms: int, until_ms: int) -> None:
+        """Queue what happened in (after, until] for everybody who wants it."""
+        by_stream: dict[str, list[Client]] = {}
+        for client in self._clients:
+            for name in client.wanted:
+                by_stream.setdefault(name, []).append(client)
+        for name, clients in by_stream.items():
+            if (stream := self._stream(name)) is not None:
+                self._tell(stream, clients, after_ms, until_ms)
+
+    def drop_all(self) -> None:
+        """Cut every connection."""
+        for client in self._clients:
+            client.drop()
+
+    def _stream(self, name: str) -> Stream | None:
+        if name not in self._known:
+            if len(self._known) > MESSAGE_BYTES:
+                self._known.clear()
+            self._known[name] = stream_of(name, self._market.facts)
+        return self._known[name]
+
+    def _tell(self, stream: Stream, clients: list[Client], after_ms: int, until_ms: int) -> None:
+        for event in self._live.events(stream, after_ms, until_ms):
+            self.events += 1
+            plain = msgspec.json.encode(event)
+            for client in clients:
+                client.put(_wrapped(stream.name, plain) if client.wrapped else plain)
+
+
+def _wrapped(name: str, plain: bytes) -> bytes:
+    return b'{"stream":%b,"data":%b}' % (msgspec.json.encode(name), plain)

@@ -1,0 +1,61 @@
+"""A venue that runs in this process, on a free port, over a market and a clock of the test's."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bus.clock import MarketTime, SystemClock
+from bus.edge import EdgeThread
+from services.venue.edge import Exchange
+from services.venue.market import Market
+
+DEADLINE_NS = 10_000_000_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Serving:
+    port: int
+    clock: SystemClock
+    thread: EdgeThread
+    ledger: Path
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def now_ms(self) -> int:
+        return self.clock.market_ns() // 1_000_000
+
+
+@contextmanager
+def serving(
+    market: Market, origin_ms: int, scale: float, folder: Path, port: int = 0
+) -> Iterator[Serving]:
+    clock = SystemClock()
+    clock.start(MarketTime(origin_ms * 1_000_000, clock.wall_ns(), scale, "test"))
+    ledger = folder / "a venue" / "ledger.json"
+    port = port or free_port()
+    thread = EdgeThread(Exchange(market, port, ledger, origin_ms * 1_000_000), clock)
+    thread.start()
+    deadline_ns = clock.mono_ns() + DEADLINE_NS
+    while thread.why_not and thread.failure is None and clock.mono_ns() < deadline_ns:
+        clock.pause_ms(5)
+    try:
+        if thread.failure is not None:
+            raise thread.failure
+        assert thread.why_not is None
+        yield Serving(port, clock, thread, ledger)
+    finally:
+        thread.stop()
