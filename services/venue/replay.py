@@ -4,6 +4,7 @@ A minute that is absent from a file, or that has no volume, has no trades and th
 Everything before the start is history from the first moment on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -129,7 +130,17 @@ def open_replay(venue: VenueSettings) -> Replay:
             "Replay either bars or recordings",
         )
     recorded = open_recordings(paths, venue.seed)
+    _check_symbols(venue.symbol, [facts.symbol for facts in recorded.facts.values()])
     return Replay(recorded, _start_ms(venue.start, recorded, recorded.first_ms))
+
+
+def _check_symbols(wanted: Sequence[str], recorded: Sequence[str]) -> None:
+    for symbol in wanted:
+        if symbol not in recorded:
+            raise SettingsError(
+                f"`venue.symbol` names {symbol}, and the recordings hold {' '.join(recorded)}",
+                f"Set RRR_VENUE__SYMBOL={recorded[0] if len(recorded) == 1 else list(recorded)}",
+            )
 
 
 def _check_order(files: list[BarFile]) -> None:

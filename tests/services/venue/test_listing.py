@@ -131,3 +131,22 @@ def test_bars_and_recordings_are_not_mixed(tmp_path: Path) -> None:
     mine = replay(tmp_path, [bar_file(tmp_path, "f.csv"), str(raw)], ["BTC/USDT"])
     with pytest.raises(SettingsError, match="together"):
         origin_ns(mine)
+
+
+def test_a_symbol_that_the_recording_lacks_is_refused(tmp_path: Path) -> None:
+    event = {
+        "e": "trade",
+        "E": T0,
+        "s": "BTCUSDT",
+        "t": 1,
+        "p": "10.5",
+        "q": "2",
+        "T": T0,
+        "m": True,
+    }
+    line = {"stream": "btcusdt@trade", "data": event}
+    raw = tmp_path / "raw 1.txt"
+    raw.write_text(f"{T0 * MS} {msgspec.json.encode(line).decode()}\n")
+    assert origin_ns(replay(tmp_path, [str(raw)], ["BTC/USDT"])) == T0 * MS
+    with pytest.raises(SettingsError, match="names ETH/USDT, and the recordings hold BTC/USDT"):
+        origin_ns(replay(tmp_path, [str(raw)], ["BTC/USDT", "ETH/USDT"]))
