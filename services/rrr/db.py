@@ -13,6 +13,7 @@ from bus.house import open_house
 from bus.migrations import KINDS
 from bus.rows import TIME_LIMIT_MS, read_rows
 from bus.shard import Value
+from services.rrr.survey import running_house
 
 TABLE_ROWS_MAX = 1000
 CELL_MAX = 60
@@ -37,7 +38,7 @@ def query(shard: str, sql: str, time_limit_ms: int, *, as_json: bool) -> None:
     if shard not in KINDS:
         raise click.UsageError(f"There is no shard {shard!r}. The shards are: {', '.join(KINDS)}")
     try:
-        house = open_house()
+        house = running_house(open_house())
         rows = read_rows(house.db_dir, shard, sql, time_limit_ms=time_limit_ms)
         _show(rows, as_json=as_json)
     except HouseError as error:

@@ -8,6 +8,7 @@ from bus.clock import Clock
 from bus.errors import UnreachableError
 from bus.health import SECOND, behind
 from bus.house import House
+from schema.units import iso
 from services.rrr.survey import NotReadyError, Survey, running_house, survey
 
 SHARDS = {"trading": "trading*.db*", "market": "market_data_*.db*"}
@@ -109,8 +110,14 @@ def _service(found: Survey, name: str) -> dict[str, Any]:
         "restarts": found.counter("warden", f"restarts.{name}") or 0,
         "rss_bytes": heartbeat.rss_bytes if heartbeat is not None else 0,
         "lag_ms": heartbeat.loop_lag_us // 1000 if heartbeat is not None else 0,
-        "reason": verdict.reason,
+        "reason": verdict.reason or _remark(found, name),
     }
+
+
+def _remark(found: Survey, name: str) -> str:
+    # A tape that has ended is no fault, and whoever waits for prices wants to know.
+    ended_ns = found.counter(name, "replay_ended_ns")
+    return f"the replay ended at {iso(ended_ns)}; no more trades come" if ended_ns else ""
 
 
 def _uptime_s(found: Survey, name: str) -> float:

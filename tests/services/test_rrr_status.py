@@ -97,6 +97,15 @@ def test_a_service_is_described_by_its_heartbeat(house: House) -> None:
     }
 
 
+def test_a_replay_that_has_ended_is_told_and_is_no_fault(house: House) -> None:
+    survey = found(house)
+    assert build(house, survey)["services"][0]["reason"] == ""
+    survey.heartbeats["venue"] = beat("venue", counters=(("replay_ended_ns", 10**18),))
+    venue = build(house, survey)["services"][0]
+    assert venue["state"] == "READY"
+    assert venue["reason"] == "the replay ended at 2001-09-09T01:46:40Z; no more trades come"
+
+
 def test_a_crash_loop_is_a_stop_with_its_release(house: House) -> None:
     survey = found(house, ingest="STOPPED")
     survey.heartbeats["warden"] = beat("warden", counters=(("crash_loop.ingest", 1),))
