@@ -99,6 +99,7 @@ def test_a_service_is_described_by_its_heartbeat(house: House) -> None:
 
 def test_a_replay_that_has_ended_is_told_and_is_no_fault(house: House) -> None:
     survey = found(house)
+    survey.verdicts[0] = Verdict("venue", "READY", "")
     assert build(house, survey)["services"][0]["reason"] == ""
     survey.heartbeats["venue"] = beat("venue", counters=(("replay_ended_ns", 10**18),))
     venue = build(house, survey)["services"][0]
