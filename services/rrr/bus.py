@@ -1,7 +1,6 @@
 """The verbs of the bus: watch and list. Both only read, and cost the publishers nothing."""
 
 import json
-import signal
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -48,7 +47,6 @@ def watch(
     json_lines: bool,
 ) -> None:
     """Show messages as they are said; STREAM may end in *, as in ingest.*."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     house, clock = running_house(open_house()), SystemClock()
     streams = _chosen(names)
     if since is not None:
