@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from tests.services.bare import bare_house
 OTHERS = [name for name in os.environ if name.startswith(("RRR_", "MODE"))]
 NOON_NS = 1_700_000_000_000_000_000
 STREAM = STREAMS["ingest.bar"]
+ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.fixture
@@ -89,6 +92,24 @@ def test_watch_shows_the_head_and_every_field_by_name() -> None:
     assert first["ts_ns"] == NOON_NS + 60_000_000_000
     assert first["type"] == "Bar"
     assert set(first) == {"stream", "pos", "ts_ns", "type", *Bar.__struct_fields__}
+
+
+@pytest.mark.usefixtures("house")
+def test_a_reader_that_leaves_ends_watch_without_a_complaint(writer: JournalWriter) -> None:
+    writer.append([bar(number) for number in range(20_000)])
+    words = ("bus", "watch", "ingest.bar", "--json", "-o", "beginning")
+    with subprocess.Popen(
+        [sys.executable, "-m", "services.rrr", *words],
+        env={k: v for k, v in os.environ.items() if k not in OTHERS} | {"PYTHONPATH": ROOT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as watch:
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert watch.stdout.readline().startswith(b'{"stream":"ingest.bar"')
+        watch.stdout.close()
+        assert watch.stderr.read() == b""
+    assert watch.returncode == 1
 
 
 @pytest.mark.usefixtures("writer")
