@@ -1,12 +1,16 @@
-"""Which code runs: two hashes in every heartbeat.
+"""Which code runs, and with which settings.
 
-`contract` covers what all services must share (schema, bus, mode, world); `code` covers one service
-and may differ from what the tree holds while the others trade on.
+Two hashes stand in every heartbeat: `contract` covers what all services must share (schema, bus,
+mode, world); `code` covers one service and may differ from what the tree holds while the others
+trade on. A third stands with the code in the record of every turn: with another limit, the same
+code decides otherwise.
 """
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+
+import msgspec
 
 from bus.house import House
 
@@ -27,6 +31,12 @@ def contract_hash(house: House) -> str:
 def code_hash(house: House, service: str) -> str:
     """Return the hash of one service's own code together with the contract."""
     return _digest((house.root / "services" / folder_of(service),), contract_hash(house))
+
+
+def settings_hash(house: House) -> str:
+    """Return the hash of all settings of this house."""
+    said = msgspec.json.encode(house.settings, enc_hook=str, order="sorted")
+    return hashlib.blake2b(said, digest_size=HASH_BYTES).hexdigest()
 
 
 def _digest(folders: Iterable[Path], said: str) -> str:

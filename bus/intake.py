@@ -9,7 +9,7 @@ from bus.errors import JournalError, ProtocolError
 from bus.journals import Journals
 from bus.merge import Merge, Step
 from bus.transport import Transport
-from schema.frame import Frame, FrameError, Kind, unpack
+from schema.frame import Frame, FrameError, Kind, epoch_of, unpack
 from schema.head import Local, Message
 from schema.house import Heartbeat, Positions
 from schema.messages import decode, decoder
@@ -60,6 +60,24 @@ class Lane:
             self.ahead += step.action == "ahead"
             heard += self._delivered(frame, step)
         return heard
+
+    def signed(self, last: int, now_ns: int) -> None:
+        """Take from a heartbeat how far the owner has come."""
+        self.signed_ns = now_ns
+        self.behind = self.behind or self.merge.heartbeat(last)
+        if epoch_of(last) < epoch_of(self.merge.pos):
+            self._refuse_older()
+
+    def _refuse_older(self) -> None:
+        # A heartbeat may be late; the journal, which holds the record of each epoch, is not.
+        last = self.reader.last()
+        if epoch_of(last) < epoch_of(self.merge.pos):
+            raise JournalError(
+                f"{self.stream.name}: position {self.merge.pos} was read here, "
+                f"and its journal ends in an earlier epoch, at {last}",
+                "It is another journal than the one that was read: bring that one back, "
+                "or move the shard or snapshot that remembers it away with it",
+            )
 
     def _jump(self, frame: Frame) -> Step:
         if self.stream.durability in "AB":
@@ -158,8 +176,7 @@ class Intake:
             known = BY_NUMBER.get(number)
             lane = self.lanes.get(known.name) if known else None
             if lane is not None:
-                lane.signed_ns = self._clock.mono_ns()
-                lane.behind = lane.behind or lane.merge.heartbeat(last)
+                lane.signed(last, self._clock.mono_ns())
 
 
 def wanted(hears: Iterable[str]) -> tuple[str, ...]:

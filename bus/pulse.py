@@ -38,6 +38,7 @@ class Pulse:
         self.world = ""
         self.contract = ""
         self.code = ""
+        self.settings = ""
         self.epoch = 0
         self.progress: Callable[[], Progress] = Progress
         self._transport = transport
@@ -47,6 +48,11 @@ class Pulse:
         self._n = 0
         self._pass_ns = clock.mono_ns()
         self._lag_ns = 0
+
+    @property
+    def rules(self) -> str:
+        """What a turn has to be run again with, so that it decides the same."""
+        return f"{self.code}.{self.settings}"
 
     def become(self, state: str, reason: str = "") -> bool:
         """Change state or reason; True when it is a change, which is said at once."""

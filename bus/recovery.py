@@ -1,23 +1,26 @@
 """How a service comes back: there is no other way to start.
 
-exact   the kernel lived and the code is the same: the recorded turns are run again, each output is
-        compared with the journal byte for byte, and what is missing at the end is appended
-folded  after power loss or with new code: the last snapshot, then `apply` of what was said, then
-        the windows are refilled
+exact   the kernel lived, and code, settings and inputs are the same: the recorded turns are run
+        again, each output is compared with the journal byte for byte, and what is missing at the
+        end is appended
+folded  after power loss, with other code or settings, or without some input: the last snapshot,
+        then `apply` of what was said, then the windows are filled anew; no timer is set
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 import msgspec
 
+from bus.intake import Heard
 from bus.journals import Journals
-from bus.past import Said, heard_again, in_order, local_of, read_stream, until
+from bus.past import Past, Rewind, Said, in_order, until
 from bus.service import Service
 from bus.turn import run_turn
 from schema.head import Message
 from schema.house import EpochOpened, Inputs, Positions, Timer, Wake
 from schema.messages import encode
-from schema.streams import STREAMS, TURNS, Stream, home
+from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream, home
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -44,20 +47,29 @@ class Recovery(msgspec.Struct):
     detail: str = ""
 
 
-def recover(core: Service, own: Sequence[Stream], journals: Journals, code: str) -> Recovery:
-    """Bring a core back to where its journals say that it was."""
+def recover(
+    core: Service,
+    own: Sequence[Stream],
+    journals: Journals,
+    code: str,
+    beat: Callable[[], None],
+) -> Recovery:
+    """Bring a core back to where its journals say that it was; `beat` tells that it lives."""
     assert own, "a service without journaled streams has nothing to recover"
-    snapshot = _load(core, journals)
-    turns = any(STREAMS[name].journaled for name in core.hears)
-    past = list(_said_since(journals, own, dict(snapshot.own) if snapshot else {}))
-    if snapshot is None and all(isinstance(said.message, EpochOpened) for said in past):
+    past, snapshot = Past(journals, beat), _load(core, journals)
+    after = dict(snapshot.own) if snapshot else {}
+    streams = [past.since(stream, after.get(stream.number, 0)) for stream in own]
+    if not any(STREAMS[name].journaled for name in core.hears):
+        return _fold(core, streams, snapshot)
+    said = [one for stream in streams for one in stream]
+    if snapshot is None and all(isinstance(one.message, EpochOpened) for one in said):
         return Recovery()
-    if not turns:
-        return _fold(core, past, snapshot)
-    why_not = _why_not_exact(snapshot, past, journals, code)
+    turns = [one.message for one in said if isinstance(one.message, Inputs)]
+    why_not = _why_not_exact(snapshot, said, turns, journals.boot_id, code)
+    why_not = why_not or _why_not_again(turns, Rewind(past))
     if why_not is None:
-        return _rerun(core, past, snapshot, own[0], journals)
-    return _fold_processor(core, past, snapshot, journals, why_not)
+        return _rerun(core, said, turns, snapshot, Rewind(past))
+    return _fold_processor(core, said, snapshot, past, why_not)
 
 
 def _load(core: Service, journals: Journals) -> Snapshot | None:
@@ -72,45 +84,48 @@ def _load(core: Service, journals: Journals) -> Snapshot | None:
     return snapshot
 
 
-def _said_since(
-    journals: Journals, streams: Sequence[Stream], after: dict[int, int]
-) -> Iterator[Said]:
-    for stream in streams:
-        yield from read_stream(journals, stream, after.get(stream.number, 0))
-
-
-def _fold(core: Service, past: Sequence[Said], snapshot: Snapshot | None) -> Recovery:
-    for said in in_order(past):
+def _fold(core: Service, streams: Iterable[Iterator[Said]], snapshot: Snapshot | None) -> Recovery:
+    grade = "folded" if snapshot else "fresh"
+    for said in in_order(streams):
         core.apply(said.message)
+        grade = "folded"
     turn = snapshot.turn if snapshot else 0
-    return Recovery(grade="folded", turn=turn, from_turn=turn)
+    return Recovery(grade=grade, turn=turn, from_turn=turn)
 
 
 def _why_not_exact(
-    snapshot: Snapshot | None, past: Sequence[Said], journals: Journals, code: str
+    snapshot: Snapshot | None, past: Sequence[Said], turns: Sequence[Inputs], boot: str, code: str
 ) -> str | None:
     boots = {said.message.boot_id for said in past if isinstance(said.message, EpochOpened)}
-    codes = {said.message.code for said in past if isinstance(said.message, Inputs)}
-    first = next((said.message.turn for said in past if isinstance(said.message, Inputs)), 1)
+    codes = {turn.code for turn in turns}
+    before = 0
     if snapshot is not None:
         boots.add(snapshot.boot_id)
         codes.add(snapshot.code)
-        first -= snapshot.turn
-    if boots - {journals.boot_id}:
+        before = snapshot.turn
+    if boots - {boot}:
         return "the machine was started since"
     if codes - {code}:
-        return "the code is another"
-    if first != 1:
+        return "the code or a setting is another"
+    if turns and turns[0].turn != before + 1:
         return "the record of earlier turns is no longer kept"
+    return None
+
+
+def _why_not_again(turns: Sequence[Inputs], rewind: Rewind) -> str | None:
+    # Asked of all turns first: a core that has run some of them again cannot be folded any more.
+    for turn in turns:
+        if rewind.heard(turn) is None:
+            return f"what turn {turn.turn} heard is no longer kept"
     return None
 
 
 def _rerun(
     core: Service,
     past: Sequence[Said],
+    turns: Sequence[Inputs],
     snapshot: Snapshot | None,
-    strongest: Stream,
-    journals: Journals,
+    rewind: Rewind,
 ) -> Recovery:
     recovery = Recovery(grade="exact")
     if snapshot is not None:
@@ -119,23 +134,28 @@ def _rerun(
         recovery.wakes = dict(snapshot.wakes)
     recovery.from_turn = recovery.turn
     expected = _Expected(past)
-    for said in past:
-        if isinstance(said.message, Inputs) and said.stream is strongest:
-            _rerun_one(core, said.message, recovery, expected, journals)
+    for turn in turns:
+        heard = rewind.heard(turn)
+        assert heard is not None, f"what turn {turn.turn} heard went away while it was run again"
+        _rerun_one(core, turn, heard, recovery, expected)
     expected.assert_exhausted()
     return recovery
 
 
 def _rerun_one(
-    core: Service, turn: Inputs, recovery: Recovery, expected: "_Expected", journals: Journals
+    core: Service,
+    turn: Inputs,
+    heard: Sequence[Heard],
+    recovery: Recovery,
+    expected: "_Expected",
 ) -> None:
-    outcome = run_turn(core, heard_again(turn, journals), turn.now_ns)
+    outcome = run_turn(core, heard, turn.now_ns)
     for message in outcome.said:
         if not expected.confirm(message):
             recovery.missing.append(message)
-    for local in local_of(turn):
-        if isinstance(local, Timer):
-            recovery.wakes.pop(local.name, None)
+    for one in heard:
+        if isinstance(one.message, Timer):
+            recovery.wakes.pop(one.message.name, None)
     for effect in outcome.effects:
         if isinstance(effect, Wake):
             recovery.wakes[effect.name] = effect.at_ns
@@ -183,37 +203,35 @@ class _Expected:
 
 def _fold_processor(
     core: Service,
-    past: Sequence[Said],
+    said: Sequence[Said],
     snapshot: Snapshot | None,
-    journals: Journals,
+    past: Past,
     why: str,
 ) -> Recovery:
     start = dict(snapshot.cursors) if snapshot else {}
     cursors = dict(start)
     turn = snapshot.turn if snapshot else 0
-    for said in past:
-        if isinstance(said.message, Inputs):
-            turn = max(turn, said.message.turn)
-            _advance(cursors, said.message)
-    folded = [STREAMS[name] for name in core.folds]
+    for one in said:
+        if isinstance(one.message, Inputs):
+            turn = max(turn, one.message.turn)
+            _advance(cursors, one.message)
+    own = [list(of_one) for _, of_one in groupby(said, key=lambda one: one.stream.number)]
+    numbers = [STREAMS[name].number for name in core.folds]
     heard = [
-        said
-        for stream in folded
-        for said in until(
-            read_stream(journals, stream, start.get(stream.number, 0)),
-            cursors.get(stream.number, 0),
-        )
+        until(past.since(BY_NUMBER[number], start.get(number, 0)), cursors.get(number, 0))
+        for number in numbers
     ]
-    for said in in_order([*past, *heard]):
-        core.apply(said.message)
-    _refill(core, cursors, journals)
+    for one in in_order([*own, *heard]):
+        core.apply(one.message)
+    _refill(core, cursors, past)
     return Recovery(grade="folded", turn=turn, from_turn=turn, cursors=cursors, detail=why)
 
 
-def _refill(core: Service, cursors: dict[int, int], journals: Journals) -> None:
+def _refill(core: Service, cursors: dict[int, int], past: Past) -> None:
+    core.forget()
     for name in core.hears:
         stream = STREAMS[name]
         if stream.journaled and name not in core.folds:
-            for said in until(read_stream(journals, stream, 0), cursors.get(stream.number, 0)):
+            for said in until(past.since(stream, 0), cursors.get(stream.number, 0)):
                 if type(said.message) not in TURNS:
                     core.refill(said.message)

@@ -71,7 +71,7 @@ class Runner:
         self._turn = 0
         self._local: list[Heard] = []
         self._timers = Timers(self._clock)
-        self._record = Record(self._clock, pulse.code)
+        self._record = Record(self._clock, pulse.rules)
         self._snapshot_ns = self._clock.mono_ns()
         self._skew = Skew(self._clock)
         self._committed: Positions = ()
@@ -84,10 +84,9 @@ class Runner:
         """Recover, and put `Started` before every other input."""
         self.pulse.become("RECOVERING")
         self.pulse.beat()
-        code = self.pulse.code
         epoch = self.pulse.epoch = self._journals.open_epoch(self.core.name)
-        self._tell_mended(self._outlet.open(self._journals, epoch, code))
-        recovery = self._recovered(code)
+        self._tell_mended(self._outlet.open(self._journals, epoch, self.pulse.code))
+        recovery = self._recovered()
         self._turn, self._timers.wakes = recovery.turn, dict(recovery.wakes)
         self._open_intake(recovery)
         self._say_recovery(recovery)
@@ -102,10 +101,11 @@ class Runner:
                 cut, holes = before.torn_bytes, before.holes
                 self._log.say("journal_mended", stream=stream, torn_bytes=cut, holes=holes)
 
-    def _recovered(self, code: str) -> Recovery:
+    def _recovered(self) -> Recovery:
         if self._store is not None or not self._outlet.journaled:
             return Recovery()
-        return recover(self.core, self._outlet.journaled, self._journals, code)
+        own = self._outlet.journaled
+        return recover(self.core, own, self._journals, self.pulse.rules, self.pulse.beat)
 
     def _open_intake(self, recovery: Recovery) -> None:
         stored = self._store.cursors() if self._store is not None else recovery.cursors
@@ -178,7 +178,7 @@ class Runner:
         self._outlet.sync()
         snapshot = Snapshot(
             turn=self._turn,
-            code=self.pulse.code,
+            code=self.pulse.rules,
             boot_id=self._journals.boot_id,
             own=self._outlet.last(),
             cursors=self._intake.cursors(),
@@ -190,10 +190,11 @@ class Runner:
         self._snapshot_ns = self._clock.mono_ns()
 
     def _hear(self) -> list[Heard]:
-        heard = self._local
-        self._local = []
+        # Commands first: a snapshot is of the moment between two turns, before more is heard.
+        asked = [Heard(message) for message in self._control.take()]
+        heard, self._local = self._local, []
         heard += self._intake.take()
-        heard += [Heard(message) for message in self._control.take()]
+        heard += asked
         if self._edge is not None:
             heard += [Heard(message) for message in self._edge.take()]
             self._write_notes(self._edge)

@@ -34,6 +34,9 @@ class Service(ABC):
     def apply(self, message: Message) -> None:
         """Change the books by one message of an own stream, or of a stream in `folds`."""
 
+    def forget(self) -> None:
+        """Empty the windows, before a folded recovery fills them anew."""
+
     def refill(self, message: Message) -> None:
         """Change the windows alone, after a folded recovery, by one message heard before."""
 

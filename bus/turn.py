@@ -13,7 +13,7 @@ from bus.intake import Heard
 from bus.service import Service
 from schema.head import Local, Message
 from schema.house import Inputs
-from schema.messages import encode_local
+from schema.messages import encode_inline
 from schema.streams import BY_NUMBER
 
 SILENT_NS = 1_000_000_000
@@ -56,13 +56,12 @@ def _stamp(out: Message, heard: Heard) -> None:
 
 
 def record(turn: int, now_ns: int, code: str, inputs: Sequence[Heard]) -> Inputs:
-    """Return the record of a turn: ranges of positions and local messages, in order."""
+    """Return the record of a turn: ranges of positions, and inline what no journal has."""
     slices: list[tuple[int, int, int]] = []
     local: list[tuple[int, bytes]] = []
     for index, heard in enumerate(inputs):
         if not heard.stream:
-            assert isinstance(heard.message, Local)
-            local.append((index, encode_local(heard.message)))
+            local.append((index, encode_inline(heard.message)))
         elif slices and slices[-1][0] == heard.stream and not _interrupted(local, index):
             slices[-1] = (heard.stream, slices[-1][1], heard.pos)
         else:

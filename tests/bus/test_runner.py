@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from bus.clock import ManualClock
-from bus.hub import Hub
-from bus.journals import DiskJournals, Journals
+from bus.journals import Journals
 from bus.memory import MemoryJournals
 from bus.record import JournalReader, JournalWriter
 from bus.service import Parts
 from schema.house import Command, Inputs, Recovered, Started
-from schema.messages import decode, local_decoder
+from schema.messages import decode, inline_decoder
 from schema.streams import STREAMS, Stream
 from schema.trading import Verdict
-from tests.bus.toy import Ledger, Shelf, Source, Toy, launch, records, said, settle, verdict
+from tests.bus.toy import Desk, Ledger, Shelf, Toy, launch, records, said, settle, verdict
 
 OUTPUTS = ("risk.verdict", "risk.event")
 
@@ -61,33 +59,6 @@ class Fragile(Journals):
         self.inner.save_snapshot(service, data)
 
 
-class Desk:
-    """One world with an engine that speaks and a risk toy that answers."""
-
-    def __init__(self, path: Path, kind: str = "memory") -> None:
-        self.path = path
-        self.clock = ManualClock(1_000)
-        self.hub = Hub()
-        disk = DiskJournals(path / "journal", self.clock)
-        self.journals: Journals = disk if kind == "disk" else MemoryJournals(self.clock)
-        self.source = Source(self.journals, self.hub, self.clock)
-        self.toy = Toy()
-
-    def start(self, journals: Journals | None = None, code: str = "one") -> "Desk":
-        self.toy = Toy()
-        self.runner = launch(
-            Parts(self.toy), journals or self.journals, self.hub, self.clock, self.path, code
-        )
-        return self
-
-    def story(self, first: int, last: int) -> None:
-        """Say intents one frame after the other, with time passing between."""
-        for qty in range(first, last):
-            self.source.say(qty, qty + 100)
-            self.clock.advance(20)
-            settle(self.runner)
-
-
 @pytest.fixture(params=["memory", "disk"])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     return Desk(tmp_path, request.param)
@@ -119,7 +90,7 @@ def test_a_turn_is_recorded_before_what_it_led_to(desk: Desk) -> None:
     told = records(desk.journals, "risk.event")
     turn = next(m for m in told if isinstance(m, Inputs) and m.slices)
     assert turn.slices[0][0] == STREAMS["engine.intent"].number
-    assert turn.code == "one"
+    assert turn.code == "one."
 
 
 def test_a_silent_turn_is_recorded_after_a_second_at_the_latest(desk: Desk) -> None:
@@ -132,7 +103,7 @@ def test_a_silent_turn_is_recorded_after_a_second_at_the_latest(desk: Desk) -> N
     (frame,) = reader.read(before)
     (turn,) = decode(STREAMS["risk.event"].number, frame.body)
     assert isinstance(turn, Inputs)
-    assert isinstance(local_decoder().decode(turn.local[0][1]), Started)
+    assert isinstance(inline_decoder().decode(turn.local[0][1]), Started)
 
 
 def test_a_command_is_answered_and_status_needs_no_core(desk: Desk) -> None:
@@ -214,7 +185,7 @@ def test_other_code_folds_the_books_and_refills_the_windows(desk: Desk) -> None:
     settle(desk.runner)
     assert Started(epoch=2, grade="folded") in desk.toy.heard
     (note,) = [m for m in records(desk.journals, "risk.event") if isinstance(m, Recovered)]
-    assert note.missing == "the code is another"
+    assert note.missing == "the code or a setting is another"
 
 
 def test_after_a_restart_of_the_machine_it_folds(desk: Desk) -> None:

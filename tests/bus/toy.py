@@ -9,8 +9,9 @@ import msgspec
 from bus.clock import ManualClock
 from bus.hub import Hub, Place
 from bus.intake import wanted
-from bus.journals import Journals
+from bus.journals import DiskJournals, Journals
 from bus.log import Log
+from bus.memory import MemoryJournals
 from bus.pulse import Pulse
 from bus.runner import Runner
 from bus.service import Parts, Said, Service, Store
@@ -79,6 +80,9 @@ class Toy(Service):
             case RiskState():
                 self.state.states += 1
 
+    def forget(self) -> None:
+        self.state.window = []
+
     def refill(self, message: Message) -> None:
         if isinstance(message, OrderIntent):
             self.state.window = [*self.state.window, message.qty][-5:]
@@ -131,6 +135,41 @@ class Source:
             self._place.send(frame)
 
 
+class Desk:
+    """One world with an engine that speaks and a risk toy that answers."""
+
+    def __init__(self, path: Path, kind: str = "memory") -> None:
+        self.path = path
+        self.clock = ManualClock(1_000)
+        self.hub = Hub()
+        disk = DiskJournals(path / "journal", self.clock)
+        self.journals: Journals = disk if kind == "disk" else MemoryJournals(self.clock)
+        self.source = Source(self.journals, self.hub, self.clock)
+        self.toy = Toy()
+
+    def start(
+        self, journals: Journals | None = None, code: str = "one", settings: str = ""
+    ) -> "Desk":
+        self.toy = Toy()
+        self.runner = launch(
+            Parts(self.toy),
+            journals or self.journals,
+            self.hub,
+            self.clock,
+            self.path,
+            code,
+            settings,
+        )
+        return self
+
+    def story(self, first: int, last: int) -> None:
+        """Say intents one frame after the other, with time passing between."""
+        for qty in range(first, last):
+            self.source.say(qty, qty + 100)
+            self.clock.advance(20)
+            settle(self.runner)
+
+
 def intent(qty: int) -> OrderIntent:
     return OrderIntent(
         ts_event=qty,
@@ -160,12 +199,18 @@ def verdict(detail: str) -> Verdict:
 
 
 def launch(
-    parts: Parts, journals: Journals, hub: Hub, clock: ManualClock, logs: Path, code: str = "one"
+    parts: Parts,
+    journals: Journals,
+    hub: Hub,
+    clock: ManualClock,
+    logs: Path,
+    code: str = "one",
+    settings: str = "",
 ) -> Runner:
     """Start a service on a hub, as its process would."""
     place: Place = hub.join(wanted(parts.core.hears))
     pulse = Pulse(parts.core.name, place, clock)
-    pulse.code = code
+    pulse.code, pulse.settings = code, settings
     log = Log(logs, parts.core.name, "test", clock, (1 << 20, 2))
     log.console = -1
     runner = Runner(parts, place, journals, pulse, log)
