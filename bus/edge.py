@@ -27,6 +27,8 @@ TICK_S = 0.1
 FULL_WAIT_S = 0.002
 TAKE_MAX = 2_000
 STOP_S = 3.0
+HANG_MS = 3_000
+"""So long without a tick, and a task of the edge holds up all the others."""
 
 
 class EdgeThread:
@@ -45,6 +47,7 @@ class EdgeThread:
         self._wake_out.setblocking(False)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
+        self._stopping = False
         self._started = threading.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
@@ -59,6 +62,8 @@ class EdgeThread:
     @property
     def why_not(self) -> str | None:
         """Why the edge cannot work, or None."""
+        if self.age_ms() > HANG_MS:
+            return "its edge hangs: one of its tasks does not let the others run"
         return self._why_not
 
     def age_ms(self) -> int:
@@ -67,6 +72,7 @@ class EdgeThread:
 
     def start(self) -> None:
         """Start the thread."""
+        self._tick_ns = self.clock.mono_ns()
         self._thread.start()
         self._started.wait()
 
@@ -86,10 +92,12 @@ class EdgeThread:
     def perform(self, effect: Effect) -> None:
         """Hand the edge an effect; its answer comes back as an input."""
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._begin, effect)
+        with contextlib.suppress(RuntimeError):  # It has ended: its failure is on its way up.
+            self._loop.call_soon_threadsafe(self._begin, effect)
 
     def stop(self) -> None:
         """Cancel the edge and wait for its thread, for a bounded time."""
+        self._stopping = True
         if self._loop is not None and self._main is not None and self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # The loop has ended by itself.
                 self._loop.call_soon_threadsafe(self._main.cancel)
@@ -140,6 +148,7 @@ class EdgeThread:
         try:
             await self._guarded("run", self._forever())
         finally:
+            self._stopping = True
             ticking.cancel()
             for task in self._tasks:
                 task.cancel()
@@ -156,10 +165,18 @@ class EdgeThread:
     async def _guarded(self, task: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise
+            hint = "What a task waits for may be cancelled; it has to say what that means"
+            self._failed(task, EdgeError("it was cancelled, and not by its service", hint))
         except Exception as error:  # noqa: BLE001 - whatever ends an edge task is said, never lost
-            self.failure = error
-            self.note("edge.failed", task=task, traceback=traceback.format_exc())
-            self._put(EdgeFailed(task=task, error=f"{type(error).__name__}: {error}"))
+            self._failed(task, error)
+
+    def _failed(self, task: str, error: Exception) -> None:
+        self.note("edge.failed", task=task, traceback=traceback.format_exc())
+        self._put(EdgeFailed(task=task, error=f"{type(error).__name__}: {error}"))
+        self.failure = error
 
     def _begin(self, effect: Effect) -> None:
         work = self._guarded(type(effect).__name__, self._answered(effect))

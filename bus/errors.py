@@ -2,7 +2,9 @@
 
 HouseError
   x SettingsError   fix a file or a variable, then start again   exit 78, not restarted
+                    (75 when the disk is full)
   x BusyError       another process holds the lease or the port  exit 75, tried again later
+  x DisplacedError  its lease or socket was removed under it     exit 73, started again at once
   x JournalError    a journal cannot be written                  exit 74, a person looks
                     (75 when the disk is full, 78 when it may not be written)
       x DamageError (bus/repair.py)  bytes that no tear explains exit 78, not restarted
@@ -13,6 +15,7 @@ HouseError
 """
 
 import errno
+from typing import Self
 
 _DISK = {errno.ENOSPC: 75, errno.EDQUOT: 75, errno.EROFS: 78, errno.EACCES: 78, errno.EPERM: 78}
 
@@ -30,6 +33,11 @@ class HouseError(Exception):
     def __str__(self) -> str:
         return f"{self.what}. {self.hint}"
 
+    def of_disk(self, error: OSError) -> Self:
+        """Return this failure with the exit code of what the disk said: room comes again."""
+        self.exit_code = _DISK.get(error.errno or 0, self.exit_code)
+        return self
+
 
 class SettingsError(HouseError):
     """Settings, files or a machine that the house cannot start with."""
@@ -43,15 +51,16 @@ class BusyError(HouseError):
     exit_code = 75
 
 
+class DisplacedError(HouseError):
+    """A lease or a socket that somebody removed: another may take the place of its holder."""
+
+    exit_code = 73
+
+
 class JournalError(HouseError):
     """A journal that cannot be read or written as it must be."""
 
     exit_code = 74
-
-    def of_disk(self, error: OSError) -> "JournalError":
-        """Return this failure with the exit code of what the disk said: room comes again."""
-        self.exit_code = _DISK.get(error.errno or 0, self.exit_code)
-        return self
 
 
 class ShardError(HouseError):

@@ -39,7 +39,7 @@ class Process(msgspec.Struct):
 
 
 class Sign(msgspec.Struct):
-    """The last heartbeat of a service, when it came, and when it last showed progress."""
+    """The last heartbeat of a service, when it came, and when it last moved or had read all."""
 
     heartbeat: Heartbeat
     heard_ns: int
@@ -83,7 +83,8 @@ class Vitals:
         """Take a heartbeat."""
         before = self.signs.get(heartbeat.service)
         moved = before is None or _progress(before.heartbeat) != _progress(heartbeat)
-        moved_ns = now_ns if moved or before is None else before.moved_ns
+        idle = not behind(heartbeat, self.lasts())  # Who had nothing to do did not stand still.
+        moved_ns = now_ns if moved or idle or before is None else before.moved_ns
         self.signs[heartbeat.service] = Sign(heartbeat, now_ns, moved_ns)
 
     def changed(self, service: str, process: Process) -> None:

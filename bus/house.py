@@ -79,7 +79,7 @@ def open_house(start: Path | None = None, environ: Mapping[str, str] | None = No
     root = find_root((start or Path.cwd()).resolve())
     loaded = load(root, environ)
     require_coherence(loaded.settings, loaded.origins)
-    run = place(root, environ.get("RRR_RUN") or "data/run", "RRR_RUN")
+    run = _run(root, environ)
     _require_usable(run)
     return House(
         root=root,
@@ -92,6 +92,15 @@ def open_house(start: Path | None = None, environ: Mapping[str, str] | None = No
     )
 
 
+def run_directory() -> Path:
+    """Return where sockets and last words are, even when the settings say nothing useful."""
+    return _run(find_root(Path.cwd().resolve()), os.environ)
+
+
+def _run(root: Path, environ: Mapping[str, str]) -> Path:
+    return place(root, environ.get("RRR_RUN") or "data/run", "RRR_RUN")
+
+
 def settle_world(house: House) -> None:
     """Make the folders of the world and the logs; SettingsError when another world is there."""
     house.described.settle(house.world_dir)
@@ -102,7 +111,7 @@ def settle_world(house: House) -> None:
         raise SettingsError(
             f"the log folder {house.log_dir} cannot be written: {error}",
             "Free space or mend its permissions; RRR_HOME moves it elsewhere",
-        ) from error
+        ).of_disk(error) from error
 
 
 def explain(house: House) -> tuple[tuple[str, str, str], ...]:

@@ -32,6 +32,7 @@ from bus.segments import (
 )
 from schema.frame import Frame, position
 from schema.streams import Stream
+from schema.units import DAY_NS
 
 __all__ = [
     "DiskReader",
@@ -45,7 +46,6 @@ __all__ = [
 ]
 
 SEGMENT_BYTES_MAX = 64 << 20
-DAY_NS = 86_400_000_000_000
 
 
 def open_writer(

@@ -22,18 +22,21 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease and return True, or return False while another process holds it."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not self._lock():
+            return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            self.release()
+            raise
+        return True
+
+    def clear(self) -> bool:
+        """Remove a lease that nobody holds, a full disk or not; False while somebody does."""
+        if not self._lock():
             return False
-        self._fd = fd
-        if not self.held():  # Its last holder removed the file between our open and our lock.
-            self._close()
-            return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self.release()
         return True
 
     def wait(self, clock: Clock, wait_ns: int = WAIT_NS) -> None:
@@ -71,6 +74,19 @@ class Lease:
         if self.held():
             self.path.unlink()
         self._close()
+
+    def _lock(self) -> bool:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        if not self.held():  # Its last holder removed the file between our open and our lock.
+            self._close()
+            return False
+        return True
 
     def _close(self) -> None:
         os.close(self._fd)

@@ -5,7 +5,6 @@ into `logs/archive`, bounded in number. The console is the supervisor's pipe: at
 minute, dropped rather than waited for when nobody reads it.
 """
 
-import datetime as dt
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from bus.clock import Clock
+from schema.units import iso_ms
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -61,7 +61,7 @@ class Log:
             return
         self._story.append(now_ns)
         detail = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
-        self._tell(f"{_utc(self._clock.wall_ns())} {self.service} {text} {detail}".rstrip())
+        self._tell(f"{iso_ms(self._clock.wall_ns())} {self.service} {text} {detail}".rstrip())
 
     def _tell(self, line: str) -> None:
         try:
@@ -73,7 +73,7 @@ class Log:
     def _write(self, kind: Kind, name: str, fields: Mapping[str, Any]) -> None:
         line = self._encoder.encode(
             {
-                "ts": _utc(self._clock.wall_ns()),
+                "ts": iso_ms(self._clock.wall_ns()),
                 "service": self.service,
                 "world": self.world,
                 "event": name,
@@ -116,9 +116,3 @@ class Log:
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
-
-
-def _utc(wall_ns: int) -> str:
-
-    at = dt.datetime.fromtimestamp(wall_ns // 1_000_000_000, dt.UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{wall_ns // 1_000_000 % 1000:03d}Z"

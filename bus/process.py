@@ -9,12 +9,14 @@ import faulthandler
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from bus.clock import Clock, SystemClock
-from bus.errors import HouseError
-from bus.house import House, open_house, settle_world
+from bus.errors import DisplacedError, HouseError, SettingsError
+from bus.house import House, open_house, run_directory, settle_world
 from bus.lease import Lease
 from bus.service import Parts
 from bus.shell import Origin, Shell
@@ -46,18 +48,20 @@ def main(service: str, build: Build, origin: Origin | None = None, *, market: bo
     try:
         house = open_house()
     except HouseError as error:
+        with contextlib.suppress(HouseError):  # Without a house there is no place for it either.
+            _last_word(run_directory(), service, error.exit_code, str(error), clock)
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
     try:
         _live(house, service, clock, build, origin, market=market)
     except HouseError as error:
-        _last_word(house, service, error.exit_code, str(error), clock)
+        _last_word(house.run, service, error.exit_code, str(error), clock)
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
     except Exception as error:
-        _last_word(house, service, 1, f"{type(error).__name__}: {error}", clock)
+        _last_word(house.run, service, 1, f"{type(error).__name__}: {error}", clock)
         raise
-    _last_word(house, service, 0, "stopped", clock)
+    _last_word(house.run, service, 0, "stopped", clock)
 
 
 def _live(
@@ -69,22 +73,43 @@ def _live(
     *,
     market: bool,
 ) -> None:
-    house.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lease = Lease(house.run / f"{service}.lease")
-    lease.wait(clock)
+    lease = _leased(house, service, clock)
     shell = None
     try:
         settle_world(house)
-        shell = Shell(house, service, clock)
+        shell = Shell(house, service, clock, lease)
         if not (market and shell.start_clock(origin)):
             shell.serve(build(house, clock))
+    except DisplacedError as error:
+        _drop_dead(house, service, error, clock)
     finally:
         if shell is not None:
             shell.close()
         lease.release()
 
 
-def _last_word(house: House, service: str, code: int, message: str, clock: Clock) -> None:
-    path = house.run / f"{service}.exit"
+def _leased(house: House, service: str, clock: Clock) -> Lease:
+    lease = Lease(house.run / f"{service}.lease")
+    try:
+        house.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lease.wait(clock)
+    except OSError as error:
+        raise SettingsError(
+            f"the lease {lease.path} cannot be written: {error}",
+            "Free space or mend its permissions; RRR_RUN moves it elsewhere",
+        ).of_disk(error) from error
+    return lease
+
+
+def _drop_dead(house: House, service: str, error: DisplacedError, clock: Clock) -> NoReturn:
+    # As if killed: closing would remove the sockets of whoever has taken the place.
+    _last_word(house.run, service, error.exit_code, str(error), clock)
+    sys.stderr.write(f"{error}\n")
+    sys.stderr.flush()
+    os._exit(error.exit_code)
+
+
+def _last_word(run: Path, service: str, code: int, message: str, clock: Clock) -> None:
+    path = run / f"{service}.exit"
     with contextlib.suppress(OSError):  # A full disk is told on the console, too.
         path.write_bytes(msgspec.json.encode(Exit(code, message, clock.wall_ns())))

@@ -6,7 +6,6 @@ become ISO text. It never holds the writer up.
 """
 
 import contextlib
-import datetime as dt
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
@@ -16,7 +15,7 @@ from bus.clock import Clock, SystemClock
 from bus.errors import ShardError
 from bus.migrations import KINDS, Kind, view_sources
 from bus.shard import Rows, Value, add_function, attach, guard, open_reader, select
-from schema.units import to_text
+from schema.units import SECOND_NS, iso_ms, to_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +120,7 @@ class Reader:
         rows: list[Any] = self.db.execute(
             "SELECT (k & ?) * ?, o, h, l, c, v, q, n "  # noqa: S608 - a file of ours
             f'FROM "{name}".bar WHERE k BETWEEN ? AND ? ORDER BY k DESC LIMIT ?',
-            (IDX_MASK, tf_s * 1_000_000_000, low, low | IDX_MASK, count),
+            (IDX_MASK, tf_s * SECOND_NS, low, low | IDX_MASK, count),
         ).fetchall()
         return rows, (px_exp, qty_exp, quote_exp)
 
@@ -154,10 +153,7 @@ def decimal_text(number: int | None, exponent: int | None) -> str | None:
 
 def iso_time(ns: int | None) -> str | None:
     """Return nanoseconds since 1970 as UTC text; of one width, so that text sorts as time does."""
-    if ns is None:
-        return None
-    at = dt.datetime.fromtimestamp(ns // 1_000_000_000, dt.UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{ns // 1_000_000 % 1000:03d}Z"
+    return None if ns is None else iso_ms(ns)
 
 
 def average_price(qty: int, qty_exp: int, cost: int, quote_exp: int, px_exp: int) -> str | None:

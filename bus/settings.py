@@ -5,7 +5,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -180,10 +180,17 @@ def _checked(merged: Table, origins: Mapping[str, str]) -> Settings:
         dotted = where.rstrip("`").partition("[")[0]
         section, _, key = dotted.rpartition(".")
         found = (merged[section] if section else merged)[key]
-        source = origins[dotted]
+        source, choices = origins[dotted], _choices(dotted)
+        said = f"expected one of {', '.join(choices)}" if choices else what
         raise SettingsError(
-            f"{source}: `{dotted}` is {found!r}: {what}", f"Mend it in {source}"
+            f"{source}: `{dotted}` is {found!r}: {said}", f"Mend it in {source}"
         ) from error
+
+
+def _choices(dotted: str) -> tuple[str, ...]:
+    section, _, key = dotted.rpartition(".")
+    kind = get_type_hints(get_type_hints(Settings)[section] if section else Settings)[key]
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def _in_its_mode(settings: Settings, origins: dict[str, str]) -> Settings:
@@ -232,6 +239,8 @@ def _placed(venue: VenueSettings, root: Path) -> VenueSettings:
 
 def place(root: Path, text: str, name: str) -> Path:
     """Return the path that a setting names: the same one for every process of the house."""
+    if "\0" in text:
+        raise SettingsError(f"`{name}` is {text!r}: a path has no NUL in it", "Write another path")
     try:
         return root / Path(text).expanduser()
     except RuntimeError as error:

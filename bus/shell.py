@@ -11,13 +11,14 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bus.build import code_hash, contract_hash
+from bus.build import code_hash, contract_hash, settings_hash
 from bus.clock import Clock, MarketTime, SystemClock, read_market_time, write_market_time
 from bus.control import Control
-from bus.errors import SettingsError
+from bus.errors import DisplacedError, SettingsError
 from bus.house import House
 from bus.intake import wanted
 from bus.journals import DiskJournals
+from bus.lease import Lease
 from bus.log import Log
 from bus.pulse import Pulse
 from bus.runner import Runner
@@ -65,9 +66,10 @@ class Signals:
 class Shell:
     """The surroundings of one service."""
 
-    def __init__(self, house: House, service: str, clock: SystemClock) -> None:
+    def __init__(self, house: House, service: str, clock: SystemClock, lease: Lease) -> None:
         _raise_file_limit()
         self.house = house
+        self._lease = lease
         self.clock = clock
         self._signals = Signals()
         self._wire = Wire(house.run, service)
@@ -79,6 +81,7 @@ class Shell:
         self._pulse.world = house.world
         self._pulse.contract = contract_hash(house)
         self._pulse.code = code_hash(house, service)
+        self._pulse.settings = settings_hash(house)
         limits = house.settings.log
         sizes = (limits.file_mib << 20, limits.files)
         self._log = Log(house.log_dir, service, house.world, clock, sizes)
@@ -134,7 +137,20 @@ class Shell:
         if STDIN in ready and not os.read(STDIN, 4096):
             _leave_in_time()
             return "its supervisor is gone"
-        return "told to drain" if draining else ""
+        if draining:
+            return "told to drain"
+        self._require_place()
+        return ""
+
+    def _require_place(self) -> None:
+        # Without its lease a second process could write the same journals; without its sockets
+        # nobody new can hear it. Neither can be put back without a race; a start takes a second.
+        lost = self._wire.lost() if self._lease.held() else self._lease.path
+        if lost is not None:
+            raise DisplacedError(
+                f"{lost} was removed or replaced while this process held it",
+                "Leave data/run alone while the house runs; `rrr status` shows whether it is back",
+            )
 
 
 def _raise_file_limit() -> None:

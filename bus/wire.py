@@ -55,6 +55,7 @@ class Wire(Transport):
         self._context = zmq.Context(io_threads=1)
         self._pub = self._bound(zmq.PUB, self._paths[0])
         self._ctl = self._bound(zmq.ROUTER, self._paths[1])
+        self._inodes = tuple(_inode(path) for path in self._paths)
         self._sub = subscriber(self._context, run, ())
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
@@ -65,6 +66,13 @@ class Wire(Transport):
     def hear(self, streams: Iterable[str]) -> None:
         """Subscribe to streams, before their journals are read."""
         subscribe(self._sub, self._run, streams)
+
+    def lost(self) -> Path | None:
+        """Return the socket of ours that is gone or another's: nobody new can reach us there."""
+        for path, ours in zip(self._paths, self._inodes, strict=True):
+            if _inode(path) != ours:
+                return path
+        return None
 
     def _bound(self, kind: int, path: Path) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
@@ -102,7 +110,7 @@ class Wire(Transport):
                 command = _request.decode(parts[-1])
             except zmq.Again:
                 break
-            except (msgspec.MsgspecError, IndexError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
                 self.frames_dropped += 1  # Garbage gets no answer; its sender times out.
                 continue
             self._askers[command.request_id] = identity
@@ -122,6 +130,13 @@ class Wire(Transport):
         self._context.destroy(linger=LINGER_MS)
         for path in self._paths:  # Ours while the lease is held; nobody else binds them.
             path.unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return os.lstat(path).st_ino
+    except FileNotFoundError:
+        return -1
 
 
 def _refuse_foreign(path: Path) -> None:

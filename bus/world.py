@@ -45,7 +45,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise SettingsError(
                 f"the world's folder {directory} cannot be written: {error}",
                 "Free space or mend its permissions; RRR_HOME moves it elsewhere",
-            ) from error
+            ).of_disk(error) from error
 
     def _write_or_compare(self, path: Path) -> None:
         if not path.exists():

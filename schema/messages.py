@@ -10,7 +10,7 @@ import msgspec
 
 from schema import forecast, house, market, orders, trading
 from schema.head import Local, Message
-from schema.streams import BY_NUMBER, TURNS, Stream
+from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
 
 
 def _kinds(base: type) -> dict[int, type[Any]]:
@@ -43,9 +43,12 @@ def decoder(number: int) -> msgspec.msgpack.Decoder[list[Message]]:
 
 
 @cache
-def local_decoder() -> msgspec.msgpack.Decoder[Local]:
-    """Return the decoder of local messages inside `Inputs`."""
-    return msgspec.msgpack.Decoder(union(LOCALS.values()))
+def inline_decoder() -> msgspec.msgpack.Decoder[Local | Message]:
+    """Return the decoder of what stands inside `Inputs`: it has no place in any journal."""
+    unkept = (
+        kind for stream in STREAMS.values() if not stream.journaled for kind in stream.messages
+    )
+    return msgspec.msgpack.Decoder(union({*LOCALS.values(), *unkept}))
 
 
 def encode(messages: list[Message]) -> bytes:
@@ -53,8 +56,8 @@ def encode(messages: list[Message]) -> bytes:
     return _encoder.encode(messages)
 
 
-def encode_local(message: Local) -> bytes:
-    """Return a local message as it stands inside `Inputs`."""
+def encode_inline(message: Local | Message) -> bytes:
+    """Return a message that no journal has, as it stands inside `Inputs`."""
     return _encoder.encode(message)
 
 

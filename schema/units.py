@@ -6,6 +6,7 @@ number does not fit, it raises instead of rounding.
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from schema.head import Side
@@ -13,7 +14,10 @@ from schema.settings import TIMEFRAMES_NS
 
 INT64_LIMIT = 1 << 63
 EXP_MAX = 18
-SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
+SECOND_NS = 1_000 * MS_NS
+MINUTE_NS = 60 * SECOND_NS
+DAY_NS = 86_400 * SECOND_NS
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
 _ISO = re.compile(
@@ -58,6 +62,13 @@ def exp_of(step: str) -> int:
     if found is None or len(decimals) > EXP_MAX:
         raise ValueError(f"{step!r}: expected a plain decimal of at most {EXP_MAX} decimals")
     return len(decimals)
+
+
+def to_ints(texts: Iterable[str], exp: int) -> tuple[tuple[int, ...], int]:
+    """Return plain decimals as integers of `exp` decimals, or of as many more as one needs."""
+    texts = tuple(texts)
+    exp = max(exp, *map(exp_of, texts))
+    return tuple(to_int(text, exp) for text in texts), exp
 
 
 def rescale(n: int, from_exp: int, to_exp: int) -> int:
@@ -138,6 +149,11 @@ def iso(ns: int) -> str:
     while decimals.endswith("000"):
         decimals = decimals[:-3]
     return f"{text}.{decimals}Z" if decimals else f"{text}Z"
+
+
+def iso_ms(ns: int) -> str:
+    """Return a time as ISO text in UTC, to the millisecond: of one width, so that it sorts."""
+    return f"{iso(ns // SECOND_NS * SECOND_NS)[:-1]}.{ns // MS_NS % 1000:03d}Z"
 
 
 def parse_iso(text: str) -> int:

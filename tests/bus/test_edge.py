@@ -1,13 +1,14 @@
 """The bridge: every effect has one answer, a failed edge is said, a full inbox waits."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from bus.clock import SystemClock
-from bus.edge import INBOX_MAX, TAKE_MAX, EdgeThread
+from bus.edge import HANG_MS, INBOX_MAX, TAKE_MAX, EdgeThread
 from bus.errors import EdgeError
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
@@ -40,9 +41,54 @@ class Waiting(Edge):
         return Answer(effect_id=effect.effect_id)
 
 
+class Later(SystemClock):
+    """A clock that a test puts forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later_ns = 0
+        self.started_ns = self.mono_ns()
+
+    def mono_ns(self) -> int:
+        return super().mono_ns() + self.later_ns
+
+
 class Ending(Edge):
     async def run(self, bridge: Bridge) -> None:
         bridge.note("ending", soon=True)
+
+
+class Cancelled(Waiting):
+    """Waits for something that another task cancels."""
+
+    def __init__(self, *, in_run: bool) -> None:
+        self.in_run = in_run
+
+    async def run(self, bridge: Bridge) -> None:
+        if self.in_run:
+            await self.lost()
+        await super().run(bridge)
+
+    async def perform(self, effect: Effect) -> Local:
+        await self.lost()
+        return Answer(effect_id=effect.effect_id)
+
+    async def lost(self) -> None:
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        await lost
+
+
+class Hanging(Edge):
+    """Holds its loop up until it is let go."""
+
+    def __init__(self, go: threading.Event) -> None:
+        self.go = go
+
+    async def run(self, bridge: Bridge) -> None:
+        bridge.ready(None)
+        self.go.wait()
+        await asyncio.Event().wait()
 
 
 class Flooding(Edge):
@@ -105,6 +151,41 @@ def test_an_edge_that_ends_by_itself_has_failed() -> None:
         assert isinstance(failed, EdgeFailed)
         assert "ended by itself" in failed.error
         assert ("ending", {"soon": True}) in thread.notes()
+
+
+@pytest.mark.parametrize(("in_run", "task"), [(True, "run"), (False, "Ask")])
+def test_what_is_cancelled_under_an_edge_fails_it_and_is_not_lost(
+    task: str, *, in_run: bool
+) -> None:
+    with running(Cancelled(in_run=in_run)) as thread:
+        thread.perform(Ask(effect_id="1", how="answered"))
+        failed = until(thread, lambda taken: len(taken) >= 1)[0]
+        assert isinstance(failed, EdgeFailed)
+        assert failed.task == task
+        assert "cancelled" in failed.error
+        assert isinstance(thread.failure, EdgeError)
+
+
+def test_a_service_that_stops_its_edge_has_not_failed() -> None:
+    with running(Waiting()) as thread:
+        thread.perform(Ask(effect_id="1", how="never"))
+        thread.perform(Ask(effect_id="2", how="answered"))
+        until(thread, lambda taken: len(taken) == 1)
+    assert thread.failure is None
+    assert thread.notes() == []
+
+
+def test_an_edge_that_hangs_cannot_work() -> None:
+    go = threading.Event()
+    clock = Later()
+    thread = EdgeThread(Hanging(go), clock)
+    thread.start()
+    while thread.why_not is not None:
+        assert clock.mono_ns() < clock.started_ns + DEADLINE_NS
+    clock.later_ns = (HANG_MS + 1_000) * 1_000_000
+    assert "hangs" in str(thread.why_not)
+    go.set()
+    thread.stop()
 
 
 def test_a_full_inbox_makes_the_edge_wait_and_loses_nothing() -> None:

@@ -1,5 +1,6 @@
 """Signs of life in, verdicts with reasons out."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,25 +86,21 @@ def test_input_without_progress_is_stuck() -> None:
     still = [(beat(cursor=5), second * SECOND) for second in range(20)]
     at_the_end = [(beat(cursor=10), second * SECOND) for second in range(20)]
     for heartbeats, state in ((moving, "READY"), (still, "STUCK"), (at_the_end, "READY")):
-        vitals = watched(*heartbeats)
-        owner = beat()
-        vitals.heard(
-            Heartbeat(
-                ts_event=0,
-                service="owner",
-                state="READY",
-                reason="",
-                world="w",
-                pid=1,
-                started_ns=0,
-                turn=1,
-                last=((4, 10),),
-                synced=(),
-                cursors=owner.cursors,
-            ),
-            19 * SECOND,
-        )
+        owner = msgspec.structs.replace(beat(), service="owner", last=((4, 10),), cursors=())
+        vitals = watched((owner, 0), *heartbeats)
         assert vitals.verdict("ingest", 19 * SECOND).state == state
+
+
+def test_input_after_a_quiet_hour_is_not_stuck_at_once() -> None:
+    vitals = watched((beat(cursor=10), 0))
+    owner = msgspec.structs.replace(beat(), service="owner", last=((4, 10),), cursors=())
+    vitals.heard(owner, 0)
+    vitals.heard(beat(cursor=10), 3600 * SECOND)
+    vitals.heard(msgspec.structs.replace(owner, last=((4, 11),)), 3600 * SECOND + 100 * MS)
+    assert vitals.verdict("ingest", 3600 * SECOND + 100 * MS).state == "READY"
+    for half_s in range(21):
+        vitals.heard(beat(cursor=10), 3600 * SECOND + half_s * 500 * MS)
+    assert vitals.verdict("ingest", 3610 * SECOND).state == "STUCK"
 
 
 def test_after_a_sleep_of_the_machine_nobody_is_blamed() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.build import settings_hash
 from bus.errors import SettingsError
 from bus.house import explain, find_root, open_house, settle_world
 from tests.bus.houses import ROOT, RUN, bars, checkout, opened, refusal
@@ -46,6 +47,12 @@ def test_the_programs_are_those_of_the_supervisor_in_their_order(tmp_path: Path)
     programs = opened(checkout(tmp_path)).programs
     assert programs[:2] == ("venue", "ingest")
     assert "warden" in programs
+
+
+def test_every_setting_counts_for_what_a_turn_decides(tmp_path: Path) -> None:
+    root = checkout(tmp_path)
+    assert settings_hash(opened(root)) == settings_hash(opened(root))
+    assert settings_hash(opened(root)) != settings_hash(opened(root, RRR_VENUE__SEED="12"))
 
 
 def test_a_house_is_found_from_any_directory_inside_it(tmp_path: Path) -> None:
@@ -138,12 +145,12 @@ WRONG = [
     ({"RRR_VENUE__SEED": "7.5"}, "`venue.seed` is '7.5': Expected `int`"),
     ({"RRR_VENUE__SEED": ""}, "`venue.seed` is ''"),
     ({"RRR_INGEST__STALE_DATA_MS": "-5"}, "RRR_INGEST__STALE_DATA_MS: `ingest.stale_data_ms`"),
-    ({"RRR_VENUE__MARKET": "moon"}, "RRR_VENUE__MARKET: `venue.market` is 'moon'"),
+    ({"RRR_VENUE__MARKET": "moon"}, "`venue.market` is 'moon': expected one of synthetic, replay"),
     ({"RRR_VENUE__SYMBOL": "btcusdt"}, "RRR_VENUE__SYMBOL: `venue.symbol`"),
     ({"RRR_VENUE__SYMBOL": "[1]"}, "RRR_VENUE__SYMBOL: `venue.symbol` is [1]: Expected `str`"),
     ({"RRR_VENUE__SYMBOL": "[]"}, "`venue.symbol` is []"),
     ({"RRR_VENUE__SYMBOL": '["BTC/USDT"'}, "RRR_VENUE__SYMBOL: `venue.symbol`"),
-    ({"MODE": "production"}, "MODE: `mode` is 'production'"),
+    ({"MODE": "production"}, "MODE: `mode` is 'production': expected one of local, paper,"),
     ({"MODE": "live"}, "`exchange.account` is ''"),
     ({"MODE": "live", "RRR_EXCHANGE__ACCOUNT": "../x"}, "`exchange.account` is '../x'"),
     ({"RRR_HOUSE__NUMBER": "100"}, "`house.number` is 100"),
@@ -172,6 +179,7 @@ WRONG_FILES = [
     ("[venue]\nseed = '7'", "settings.local.toml: `venue.seed` is '7': Expected `int`"),
     ("[monitor]\nlag_ms = -1", "settings.local.toml: `monitor.lag_ms` is -1"),
     ("[venue]\nsymbol = [3]", "settings.local.toml: `venue.symbol`"),
+    ('[venue]\nreplay = "a\\u0000b"', "`venue.replay` is 'a\\x00b': a path has no NUL in it"),
     ("seed = 3", "unknown setting `seed`; the nearest is `venue.seed`"),
     ("[venue\n", "settings.local.toml cannot be read"),
     ("[venue]\nseed = = 3", "(at line 2, column 8)"),

@@ -76,3 +76,26 @@ def test_a_free_lease_waits_for_nobody(tmp_path: Path) -> None:
     lease.release()
     lease.release()
     assert not lease.held()
+
+
+def test_only_a_lease_that_nobody_holds_is_cleared(tmp_path: Path) -> None:
+    path = tmp_path / "service.lease"
+    holder = hold(path)
+    assert not Lease(path).clear()
+    finish(holder)
+    assert Lease(path).clear()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_full_disk_keeps_nobody_from_clearing_up(tmp_path: Path) -> None:
+    path = tmp_path / "service.lease"
+    path.symlink_to("/dev/full")
+    assert Lease(path).clear()
+    assert not path.is_symlink()
+    path.symlink_to("/dev/full")
+    lease = Lease(path)
+    with pytest.raises(OSError, match=r"\[Errno"):
+        lease.take()
+    assert not lease.held()
+    assert not path.is_symlink()

@@ -196,6 +196,40 @@ def test_a_world_of_other_settings_is_refused(shell: Shell) -> None:
     assert "paper-binance" in err
 
 
+def test_a_lease_that_cannot_be_written_is_refused_in_one_line(shell: Shell) -> None:
+    (shell.run / "monitor.lease").mkdir(parents=True)
+    code, _, err = finished(shell.start())
+    assert code == 78
+    assert f"the lease {shell.run / 'monitor.lease'} cannot be written" in err
+    assert err.count("\n") == 1
+    assert shell.last_word()["code"] == 78
+
+
+@pytest.mark.parametrize("name", ["monitor.lease", "monitor.pub", "monitor.ctl"])
+def test_whose_place_was_removed_leaves_it_to_the_next_start(shell: Shell, name: str) -> None:
+    process = shell.start()
+    shell.until("READY", "DEGRADED")
+    (shell.run / name).unlink()
+    code, _, err = finished(process)
+    assert code == 73
+    assert f"{shell.run / name} was removed or replaced" in err
+    assert err.count("\n") == 1
+    assert shell.last_word()["code"] == 73
+    shell.start()
+    assert shell.until("READY", "DEGRADED").pid != process.pid
+
+
+def test_who_takes_a_lease_that_was_removed_is_alone(shell: Shell) -> None:
+    first = shell.start()
+    before = shell.until("READY", "DEGRADED")
+    (shell.run / "monitor.lease").unlink()
+    second = shell.start()
+    assert finished(first)[0] == 73
+    after = shell.until("READY", "DEGRADED")
+    assert after.pid == second.pid
+    assert after.last[0][1] > before.last[0][1]
+
+
 @pytest.mark.slow
 def test_a_second_one_is_refused_and_the_first_goes_on(shell: Shell) -> None:
     shell.start()

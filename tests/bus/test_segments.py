@@ -12,7 +12,7 @@ import pytest
 
 from bus.epoch import EPOCH_MAX, EpochCounter
 from bus.errors import JournalError
-from bus.journal import DAY_NS, SEGMENT_BYTES_MAX, boot_id
+from bus.journal import SEGMENT_BYTES_MAX, boot_id
 from bus.mend import UNSYNCED
 from bus.record import JournalReader
 from bus.repair import DamageError, end_mark, record_at, survey
@@ -20,6 +20,7 @@ from bus.segments import bases, segment_path
 from schema.frame import FRAME_BYTES_MAX, HEADER_BYTES, Kind, position, topic
 from schema.house import SegmentEnd
 from schema.messages import decode
+from schema.units import DAY_NS
 from tests.bus.rigs import A, B, DiskRig, said
 
 

@@ -113,6 +113,37 @@ def test_an_answer_to_an_asker_that_left_is_dropped(run: Path, wire: Wire) -> No
     wire.reply(CommandDone(request_id="nobody", ok=True, text="unasked"))
 
 
+def stranger(run: Path, *bodies: bytes) -> socket.socket:
+    """Speak ZMTP by hand to a control socket, and say what no client of the house would say."""
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    ready = b"\x05READY" + b"\x0bSocket-Type" + (6).to_bytes(4, "big") + b"DEALER"
+    parts = [b"\x02" + len(body).to_bytes(8, "big") + body for body in bodies]
+    caller = socket.socket(socket.AF_UNIX)
+    caller.connect(str(run / "ingest.ctl"))
+    caller.settimeout(DEADLINE_MS / 1000)
+    caller.sendall(greeting)
+    heard = b""
+    while b"ROUTER" not in heard:
+        heard += caller.recv(1024)
+    caller.sendall(b"".join((b"\x04", bytes([len(ready)]), ready, *parts)))
+    return caller
+
+
+def test_garbage_at_the_control_socket_is_counted_and_harms_nobody(run: Path, wire: Wire) -> None:
+    command = b"\x95\xcc\xe8\xa1a\xa1a\x90\xa1b"
+    garbage = (b"", b"\xc1", command[:-1] + b"\xff", b"\x96" + command[1:] + b"\x91" * 200_000)
+    caller = stranger(run, *garbage, command)
+    found: list[Command] = []
+    deadline_ns = SystemClock().mono_ns() + DEADLINE_MS * 1_000_000
+    while not found:
+        assert SystemClock().mono_ns() < deadline_ns
+        wire.wait(10)
+        found = wire.commands()
+    caller.close()
+    assert [one.request_id for one in found] == ["a"]
+    assert wire.frames_dropped == len(garbage)
+
+
 def test_a_file_in_the_place_of_a_socket_is_refused_and_kept(run: Path) -> None:
     precious = run / "ingest.pub"
     precious.write_bytes(b"a database")

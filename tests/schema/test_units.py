@@ -68,6 +68,13 @@ def test_garbage_is_a_value_error_and_nothing_else(text: str, exp: int) -> None:
     assert Decimal(text) == Decimal(n).scaleb(-exp)
 
 
+def test_texts_take_the_decimals_that_one_of_them_needs() -> None:
+    assert units.to_ints(["0.10"], 2) == ((10,), 2)
+    assert units.to_ints(["5", "0.12300"], 2) == ((5_000, 123), 3)
+    with pytest.raises(ValueError, match="plain decimal"):
+        units.to_ints(["5", "1e-5"], 2)
+
+
 @pytest.mark.parametrize(
     ("step", "exp"), [("0.01000000", 2), ("1.00000000", 0), ("10", 0), ("0.00000001", 8), ("0", 0)]
 )
@@ -184,6 +191,11 @@ def test_a_time_is_written_as_people_write_it(ns: int, text: str) -> None:
 )
 def test_a_time_may_be_written_shorter(text: str) -> None:
     assert units.iso(units.parse_iso(text)) == "2024-08-08T00:00:00Z"
+
+
+def test_times_to_the_millisecond_are_of_one_width() -> None:
+    assert units.iso_ms(0) == "1970-01-01T00:00:00.000Z"
+    assert units.iso_ms(1_723_161_601_271_999_999) == "2024-08-09T00:00:01.271Z"
 
 
 @pytest.mark.parametrize(
