@@ -6,19 +6,24 @@ of a replay are the same rows. Longer bars are said when every minute in them is
 when the history begins inside of them.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from schema.market import Bar
 from schema.settings import TIMEFRAMES_NS
-from schema.units import fits, floor_scale, quote_exp, quote_volume
-from services.ingest.effects import RawBar
-from services.ingest.line import Pass
-from services.ingest.numbers import (
+from schema.units import (
     MINUTE_NS,
     MS_NS,
-    fit,
-    fit_all,
-    floor_ns,
-    trace_of,
+    bar_open_ns,
+    fits,
+    floor_scale,
+    iso,
+    quote_exp,
+    quote_volume,
 )
+from services.ingest.effects import RawBar
+from services.ingest.line import Pass
+from services.ingest.numbers import read, trace_of
 from services.ingest.state import LONGER, Bucket, Feed
 
 
@@ -28,10 +33,10 @@ def close_bars(turn: Pass) -> None:
     if line.rest_ns < max(feed.join_ns, line.join_ns):
         _close_frames(turn, line.rest_ns)
         return
-    frontier_ns = max(floor_ns(feed.last_ns), line.complete_ns, line.rest_ns)
+    frontier_ns = max(bar_open_ns(feed.last_ns, "1m"), line.complete_ns, line.rest_ns)
     for minute in sorted(feed.minutes):
         if minute + MINUTE_NS <= frontier_ns:
-            _say_minute(turn, _minute_bar(feed, feed.minutes[minute]))
+            _say_minute(turn, minute, partial(_minute_bar, feed, feed.minutes[minute]))
     _close_frames(turn, frontier_ns)
 
 
@@ -40,7 +45,7 @@ def say_fetched(turn: Pass, rows: tuple[RawBar, ...]) -> None:
     for row in rows:
         open_ns = row[0] * MS_NS
         if open_ns >= turn.feed.covered_ns and row[5].strip("0."):
-            _say_minute(turn, _fetched_bar(turn.feed, row))
+            _say_minute(turn, open_ns, partial(_fetched_bar, turn.feed, row))
 
 
 def next_close_ns(feed: Feed) -> int:
@@ -50,17 +55,28 @@ def next_close_ns(feed: Feed) -> int:
     return min(closes, default=0)
 
 
-def _say_minute(turn: Pass, bar: Bar) -> None:
-    _close_frames(turn, bar.open_ns)
-    turn.say(bar)
-    _close_frames(turn, bar.ts_event)
+def _say_minute(turn: Pass, open_ns: int, make: Callable[[], Bar]) -> None:
+    _close_frames(turn, open_ns)
+    _say(turn, "1m", open_ns, make)
+    _close_frames(turn, open_ns + MINUTE_NS)
+
+
+def _say(turn: Pass, timeframe: str, open_ns: int, make: Callable[[], Bar]) -> None:
+    # A sum beyond 64 bits would come again at every start: the feed halts, and ingest lives.
+    try:
+        bar = make()
+    except ValueError as error:
+        turn.line.defect = f"the {timeframe} bar of {iso(open_ns)} cannot be said: {error}"
+    else:
+        turn.say(bar)
 
 
 def _close_frames(turn: Pass, frontier_ns: int) -> None:
     for name in LONGER:
         bucket = turn.feed.frames.get(name)
         if bucket is not None and bucket.open_ns + TIMEFRAMES_NS[name] <= frontier_ns:
-            turn.say(_bar(turn.feed, name, bucket, bucket.turnover))
+            make = partial(_bar, turn.feed, name, bucket, bucket.turnover)
+            _say(turn, name, bucket.open_ns, make)
 
 
 def _minute_bar(feed: Feed, bucket: Bucket) -> Bar:
@@ -93,10 +109,10 @@ def _bar(feed: Feed, timeframe: str, bucket: Bucket, money: int) -> Bar:
 def _fetched_bar(feed: Feed, row: RawBar) -> Bar:
     open_ms, *texts, trades = row
     open_px, high, low, close, volume, turnover = texts
-    prices, px_exp = fit_all((open_px, high, low, close), feed.px_exp)
-    qty, qty_exp = fit(volume, feed.qty_exp)
+    prices, px_exp = read((open_px, high, low, close), feed.px_exp)
+    (qty,), qty_exp = read([volume], feed.qty_exp)
     money_exp = quote_exp(px_exp, qty_exp)
-    money, found_exp = fit(turnover, money_exp)
+    (money,), found_exp = read([turnover], money_exp)
     return Bar(
         ts_event=open_ms * MS_NS + MINUTE_NS,
         trace=trace_of(feed.symbol, "1m", open_ms),

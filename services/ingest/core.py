@@ -4,6 +4,7 @@ from bus.service import Said, Service
 from schema.head import Message
 from schema.house import Command, CommandDone, EdgeFailed, Started, TimeGap, Timer, Unanswered
 from schema.settings import Settings
+from schema.units import DAY_NS, MS_NS
 from services.ingest import HEARS, NAME, SAYS, state
 from services.ingest.effects import (
     Connected,
@@ -17,7 +18,6 @@ from services.ingest.effects import (
 )
 from services.ingest.hearing import OfAll, OfOne, line_after, take_in
 from services.ingest.line import Line, Pace, Pass
-from services.ingest.numbers import DAY_NS, MS_NS
 from services.ingest.settle import settle
 from services.ingest.state import Feed, State
 

@@ -17,6 +17,7 @@ from bus.errors import EdgeError
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.settings import Settings
+from schema.units import MINUTE_NS, MS_NS
 from services.ingest.effects import (
     NONE,
     Connected,
@@ -60,8 +61,6 @@ BAN_S = 60.0
 """After 418 or 429 nothing is asked for a minute: the exchange lengthens a ban that is ignored."""
 
 WINDOW_MS = 60_000
-MINUTE_NS = 60_000_000_000
-MS_NS = 1_000_000
 HISTORICAL_COST = 5  # weight 25 in ccxt's units of 0.2
 FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
 

@@ -6,10 +6,11 @@ the minutes between come as the exchange's own bars.
 """
 
 from schema.market import FeedGap, Trade
+from schema.units import MS_NS, bar_close_ns, bar_open_ns
 from services.ingest.bars import close_bars
 from services.ingest.effects import NONE, FetchedTrades, FetchTrades, RawTrade, Redial
 from services.ingest.line import Pass
-from services.ingest.numbers import MINUTE_NS, MS_NS, fit, floor_ns, trace_of
+from services.ingest.numbers import read, trace_of
 
 HELD_MAX = 20_000
 """Trades kept while an earlier one is fetched; beyond that the newest are fetched again later."""
@@ -21,9 +22,16 @@ GAP_MAX = 20_000
 def hear_live(turn: Pass, trades: tuple[RawTrade, ...], recv_ns: int) -> None:
     """Take what the live feed brought."""
     turn.line.heard_ns = turn.now_ns
+    if trades:
+        _measure_lag(turn, trades[-1][3] * MS_NS)
     for trade in trades:
         _take(turn, trade, recv_ns)
     _drain(turn)
+
+
+def _measure_lag(turn: Pass, at_ns: int) -> None:
+    line, lag_ns = turn.line, max(0, turn.now_ns - at_ns)
+    line.lag_ns = lag_ns if line.lag_ns == NONE else min(line.lag_ns, lag_ns)
 
 
 def hear_fetched(turn: Pass, answer: FetchedTrades) -> None:
@@ -80,13 +88,12 @@ def _take(turn: Pass, trade: RawTrade, recv_ns: int) -> None:
 def _say(turn: Pass, trade: RawTrade, recv_ns: int) -> None:
     trade_id, price, quantity, ms, buyer_maker = trade
     feed = turn.feed
-    px, px_exp = fit(price, feed.px_exp)
-    qty, qty_exp = fit(quantity, feed.qty_exp)
-    minute_before = floor_ns(feed.last_ns)
+    (px,), px_exp = read([price], feed.px_exp)
+    (qty,), qty_exp = read([quantity], feed.qty_exp)
     if turn.line.lost:
         _say_lost(turn, trade_id - 1)
-    elif ms * MS_NS >= minute_before + MINUTE_NS:
-        turn.line.complete_ns = max(turn.line.complete_ns, floor_ns(ms * MS_NS))
+    elif ms * MS_NS >= bar_close_ns(feed.last_ns, "1m"):
+        turn.line.complete_ns = max(turn.line.complete_ns, bar_open_ns(ms * MS_NS, "1m"))
         close_bars(turn)
     turn.say(
         Trade(
@@ -175,7 +182,7 @@ def _fill(turn: Pass, answer: FetchedTrades) -> None:
     _drain(turn)
     if line.next_id > answer.head_id:
         _synced(turn)
-        line.complete_ns = max(line.complete_ns, line.asked_ns - turn.pace.grace_ns)
+        line.complete_ns = max(line.complete_ns, line.asked_ns - turn.wait_ns)
     if probe and line.next_id > first and _is_deaf(turn, answer):
         effect_id = turn.effect_id("redial")
         turn.said.append(Redial(effect_id=effect_id, symbol=turn.feed.symbol))
@@ -185,7 +192,7 @@ def _fill(turn: Pass, answer: FetchedTrades) -> None:
 def _is_deaf(turn: Pass, answer: FetchedTrades) -> bool:
     # The live feed had the whole grace for these trades and brought none of them.
     line = turn.line
-    waited = answer.trades[0][3] * MS_NS <= line.asked_ns - turn.pace.grace_ns
+    waited = answer.trades[0][3] * MS_NS <= line.asked_ns - turn.wait_ns
     return line.connected and waited and turn.now_ns - line.heard_ns >= turn.pace.stale_ns
 
 
@@ -194,7 +201,7 @@ def _anchor(turn: Pass, answer: FetchedTrades) -> None:
     line.anchored = True
     _synced(turn)
     if not answer.trades:
-        line.complete_ns = max(line.complete_ns, line.asked_ns - turn.pace.grace_ns)
+        line.complete_ns = max(line.complete_ns, line.asked_ns - turn.wait_ns)
         if line.held:  # The live feed is ahead of the answers: ask again, and not at once.
             line.retry_ns = turn.now_ns + turn.pace.grace_ns
         return
@@ -218,8 +225,9 @@ def _synced(turn: Pass) -> None:
 def _join(turn: Pass, trades: tuple[RawTrade, ...]) -> None:
     # A minute counts when a trade before it is among these: then none of its own is missing.
     line = turn.line
-    join_ns = floor_ns(trades[-1][3] * MS_NS)
+    last_ns = trades[-1][3] * MS_NS
+    join_ns = bar_open_ns(last_ns, "1m")
     if trades[0][3] * MS_NS >= join_ns:
-        join_ns += MINUTE_NS
+        join_ns = bar_close_ns(last_ns, "1m")
     line.join_ns = join_ns
     line.next_id = next((t[0] for t in trades if t[3] * MS_NS >= join_ns), trades[-1][0] + 1)

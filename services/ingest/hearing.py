@@ -68,7 +68,7 @@ def take_in(turn: Pass, message: OfOne | OfAll) -> None:
 def _take_in_session(line: Line, now_ns: int, message: Connected | Offline | TimeGap) -> None:
     match message:
         case Connected():
-            line.connected, line.heard_ns = True, now_ns
+            line.connected, line.heard_ns, line.lag_ns = True, now_ns, NONE
             _resync(line, line.resync or "trades that came before the live feed stood")
         case Offline():
             line.reconnects += line.connected
@@ -77,6 +77,7 @@ def _take_in_session(line: Line, now_ns: int, message: Connected | Offline | Tim
             if line.anchored:
                 _resync(line, line.resync or "trades that came while there was no connection")
         case TimeGap():
+            line.lag_ns = NONE
             _resync(line, line.resync or "trades that came while the machine slept")
 
 

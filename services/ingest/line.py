@@ -45,6 +45,7 @@ class Line(msgspec.Struct):
     rest_ns: int = 0  # every 1m bar that opens before this has been asked for by REST
     complete_ns: int = 0  # the exchange was asked: no trade before this is missing
     heard_ns: int = 0  # when the live feed last brought a trade
+    lag_ns: int = NONE  # the least by which its trades are older than our clock says
     probed_ns: int = 0  # when a silent feed was last checked
     wake_ns: int = 0
 
@@ -58,6 +59,11 @@ class Pass:
         self.pace = pace
         self.now_ns = now_ns
         self.said: list[Said] = []
+
+    @property
+    def wait_ns(self) -> int:
+        """How long after a moment of ours the exchange has told all of it; its clock may lag."""
+        return self.pace.grace_ns + max(0, self.line.lag_ns)
 
     def say(self, message: Message) -> None:
         """Say a message on its stream, and decide from here on as if it were applied."""

@@ -3,14 +3,14 @@
 from schema.market import Quote
 from services.ingest.effects import LiveQuote
 from services.ingest.line import Pass
-from services.ingest.numbers import fit_all, trace_of
+from services.ingest.numbers import read, trace_of
 
 
 def hear_quote(turn: Pass, quote: LiveQuote) -> None:
     """Say a quote; the exchange gives it no time of its own, so it has the time it came."""
     feed = turn.feed
-    prices, px_exp = fit_all((quote.bid_px, quote.ask_px), feed.px_exp)
-    quantities, qty_exp = fit_all((quote.bid_qty, quote.ask_qty), feed.qty_exp)
+    prices, px_exp = read((quote.bid_px, quote.ask_px), feed.px_exp)
+    quantities, qty_exp = read((quote.bid_qty, quote.ask_qty), feed.qty_exp)
     top = (prices[0], quantities[0], prices[1], quantities[1])
     if top == feed.top and (px_exp, qty_exp) == (feed.px_exp, feed.qty_exp):
         return

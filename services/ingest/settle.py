@@ -6,11 +6,11 @@ start, a restart, a lost connection, a hole and a silent socket.
 
 from schema.house import Wake
 from schema.market import FeedStatus
+from schema.units import bar_open_ns
 from services.ingest.bars import close_bars, next_close_ns
 from services.ingest.effects import NONE, FetchBars
 from services.ingest.feed import ask_trades, missing
 from services.ingest.line import Pass
-from services.ingest.numbers import DAY_NS, floor_ns
 
 
 def settle(turn: Pass) -> None:
@@ -28,7 +28,7 @@ def history_target_ns(turn: Pass) -> int:
     if not turn.line.anchored:
         return max(turn.feed.join_ns, turn.line.rest_ns)
     if turn.line.next_id == NONE:
-        return turn.line.rest_ns or floor_ns(turn.now_ns - turn.pace.grace_ns)
+        return turn.line.rest_ns or bar_open_ns(turn.now_ns - turn.wait_ns, "1m")
     return max(turn.feed.join_ns, turn.line.join_ns)
 
 
@@ -47,7 +47,7 @@ def _ask_trades(turn: Pass) -> None:
 
 def _is_close_due(turn: Pass) -> bool:
     close_ns = next_close_ns(turn.feed)
-    due = close_ns > turn.line.complete_ns and turn.now_ns >= close_ns + turn.pace.grace_ns
+    due = close_ns > turn.line.complete_ns and turn.now_ns >= close_ns + turn.wait_ns
     return bool(close_ns) and due and not _is_history_due(turn)
 
 
@@ -61,8 +61,8 @@ def _ask_bars(turn: Pass) -> None:
         return
     start_ns = max(line.rest_ns, feed.covered_ns)
     if start_ns == 0:
-        start_ns = floor_ns(turn.now_ns - turn.pace.history_ns, DAY_NS)
-    until_ns = min(history_target_ns(turn), floor_ns(turn.now_ns - turn.pace.grace_ns))
+        start_ns = bar_open_ns(turn.now_ns - turn.pace.history_ns, "1d")
+    until_ns = min(history_target_ns(turn), bar_open_ns(turn.now_ns - turn.wait_ns, "1m"))
     if start_ns >= until_ns:
         line.rest_ns = max(line.rest_ns, until_ns)
         return
@@ -88,9 +88,9 @@ def _wake(turn: Pass) -> None:
     close_ns = next_close_ns(turn.feed)
     times = [
         line.retry_ns,
-        close_ns and close_ns + turn.pace.grace_ns,
+        close_ns and close_ns + turn.wait_ns,
         _silent_ns(turn),
-        history_target_ns(turn) + turn.pace.grace_ns,
+        history_target_ns(turn) + turn.wait_ns,
     ]
     at_ns = min((at for at in times if at > turn.now_ns), default=0)
     if at_ns and (line.wake_ns <= turn.now_ns or at_ns < line.wake_ns):

@@ -9,9 +9,8 @@ import msgspec
 from schema.head import Message
 from schema.market import Bar, FeedStatus, Instrument, Quote, Trade
 from schema.settings import TIMEFRAMES_NS
-from schema.units import quote_exp
+from schema.units import MINUTE_NS, bar_open_ns, quote_exp
 from services.ingest.effects import NONE
-from services.ingest.numbers import MINUTE_NS, floor_ns
 
 LONGER = tuple(name for name in TIMEFRAMES_NS if name != "1m")
 """The timeframes that are made of 1m bars, shortest first."""
@@ -118,12 +117,14 @@ def _apply_trade(feed: Feed, trade: Trade) -> None:
         return
     grow(feed, trade.px_exp, trade.qty_exp)
     if feed.last_id == NONE or trade.trade_id != feed.last_id + 1:
-        feed.join_ns = floor_ns(trade.ts_event)  # Trades go on after a hole at a whole minute.
+        feed.join_ns = bar_open_ns(
+            trade.ts_event, "1m"
+        )  # Trades go on after a hole at a whole minute.
         feed.minutes.clear()
     feed.last_id = trade.trade_id
     # A time that steps back stays in the newest minute: no bar is ever said twice.
     feed.last_ns = max(feed.last_ns, trade.ts_event)
-    minute = floor_ns(feed.last_ns)
+    minute = bar_open_ns(feed.last_ns, "1m")
     if minute >= feed.covered_ns:
         px = trade.px * 10 ** (feed.px_exp - trade.px_exp)
         qty = trade.qty * 10 ** (feed.qty_exp - trade.qty_exp)
@@ -173,7 +174,7 @@ def _apply_minute(feed: Feed, bar: Bar) -> None:
         quote_exp(feed.px_exp, feed.qty_exp) - bar.quote_exp,
     )
     for name in LONGER:
-        open_ns = floor_ns(bar.open_ns, TIMEFRAMES_NS[name])
+        open_ns = bar_open_ns(bar.open_ns, name)
         if open_ns >= feed.start_ns:
             feed.frames[name] = _with_part(feed.frames.get(name), open_ns, part)
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from bus.errors import SettingsError
-from services.venue.market import MINUTE_MS, Bars
+from services.venue.columns import MINUTE_MS, Bars
 from services.venue.noise import Ints
 from services.venue.tape import flaw
 
@@ -30,9 +30,9 @@ MS_MIN = 10**11  # smaller ones are seconds
 MS_MAX = 10**13
 ROWS_TO_JUDGE = 10
 LINE_MAX = 1 << 16
-_NUMBER = re.compile(r"\d{1,24}(?:\.\d{1,24})?")
+NUMBER = re.compile(r"\d{1,24}(?:\.\d{1,24})?")
 _SMALL = re.compile(r"\d(?:\.\d{1,20})?e-\d{1,2}", re.IGNORECASE)
-_ROW = re.compile(",".join([r"(\d{1,15})"] + [rf"({_NUMBER.pattern})"] * 5))
+_ROW = re.compile(",".join([r"(\d{1,15})"] + [rf"({NUMBER.pattern})"] * 5))
 
 
 def _column() -> "array[int]":
@@ -45,6 +45,7 @@ class BarFile:
 
     path: Path
     px_exp: int = 0  # the most decimals that a price of the file has
+    qty_exp: int = 0  # and a volume
     at_ms: "array[int]" = field(default_factory=_column)
     open: "array[int]" = field(default_factory=_column)
     high: "array[int]" = field(default_factory=_column)
@@ -52,9 +53,9 @@ class BarFile:
     close: "array[int]" = field(default_factory=_column)
     volume: "array[int]" = field(default_factory=_column)
 
-    def bars(self, px_exp: int) -> Bars:
-        """Return the minutes with trades, in an exponent that several files share."""
-        unit = 10 ** (EXP - px_exp)
+    def bars(self, px_exp: int, qty_exp: int) -> Bars:
+        """Return the minutes with trades, in exponents that several files share."""
+        unit, lot = 10 ** (EXP - px_exp), 10 ** (EXP - qty_exp)
         volume = np.array(self.volume, np.int64)
         traded = volume > 0
         open_, high, low, close = (
@@ -63,7 +64,7 @@ class BarFile:
         )
         at_ms: Ints = np.array(self.at_ms, np.int64)[traded]
         count: Ints = np.zeros(len(at_ms), np.int64)
-        return Bars(at_ms, open_, high, low, close, volume[traded], count)
+        return Bars(at_ms, open_, high, low, close, volume[traded] // lot, count)
 
 
 def refuse(path: Path, line: int, expected: str, found: str) -> NoReturn:
@@ -128,7 +129,7 @@ def _row(path: Path, line: int, text: str) -> tuple[str, ...]:
     if len(cells) != len(COLUMNS):
         refuse(path, line, f"{len(COLUMNS)} columns", f"{len(cells)}: {_short(text)}")
     for name, cell in zip(COLUMNS, cells, strict=True):
-        if not _NUMBER.fullmatch(cell):
+        if not NUMBER.fullmatch(cell):
             refuse(path, line, f"a plain decimal number as {name}", repr(cell))
     if not cells[0].isdecimal():
         refuse(path, line, "a time in milliseconds since 1970", repr(cells[0]))
@@ -152,10 +153,11 @@ def _time(path: Path, line: int, text: str, before_ms: int) -> int:
 
 
 def _add(rows: BarFile, line: int, at_ms: int, row: tuple[str, ...]) -> None:
-    open_, high, low, close, volume = (_scaled(rows.path, line, text) for text in row[1:])
+    open_, high, low, close, volume = (scaled(rows.path, line, text) for text in row[1:])
     if expected := flaw(open_, high, low, close, volume):
         refuse(rows.path, line, expected, ",".join(row[1:]))
     rows.px_exp = max(rows.px_exp, *(_decimals(text) for text in row[1:5]))
+    rows.qty_exp = max(rows.qty_exp, _decimals(row[5]))
     rows.at_ms.append(at_ms)
     rows.open.append(open_)
     rows.high.append(high)
@@ -164,7 +166,8 @@ def _add(rows: BarFile, line: int, at_ms: int, row: tuple[str, ...]) -> None:
     rows.volume.append(volume)
 
 
-def _scaled(path: Path, line: int, text: str) -> int:
+def scaled(path: Path, line: int, text: str) -> int:
+    """Return a number as it stands in a file, with eight decimals."""
     whole, _, part = text.partition(".")
     if len(part) > EXP:
         part = part.rstrip("0")

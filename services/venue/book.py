@@ -6,14 +6,11 @@ The update id of a book is its time in milliseconds: ids follow each other acros
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.venue.columns import Facts, Tape
 from services.venue.noise import Ints, below, uniform
-
-if TYPE_CHECKING:
-    from services.venue.market import Facts, Tape
 
 Levels = tuple[tuple[int, int], ...]
 
@@ -65,7 +62,7 @@ def top_of(book: Book) -> Top:
     )
 
 
-def book_after(facts: "Facts", last: "Tape", at_ms: int) -> Book:
+def book_after(facts: Facts, last: Tape, at_ms: int) -> Book:
     """Return the book after the last trade; empty before the first one."""
     if not len(last):
         return Book(at_ms, (), ())
@@ -95,7 +92,7 @@ def _changed(before: Levels, after: Levels) -> Levels:
     return tuple((px, qty) for px, qty in after if old.get(px) != qty) + gone
 
 
-def _levels(facts: "Facts", best: int, way: int, at_ms: int) -> Levels:
+def _levels(facts: Facts, best: int, way: int, at_ms: int) -> Levels:
     cells = best // facts.grid + way * np.arange(LEVELS + 2, dtype=np.int64)
     px = cells * facts.grid + below(facts.key + 1, cells, facts.grid)
     px = px[(px - best) * way > 0][: LEVELS - 1]
@@ -104,7 +101,7 @@ def _levels(facts: "Facts", best: int, way: int, at_ms: int) -> Levels:
     return tuple(zip(px.tolist(), sizes.tolist(), strict=True))
 
 
-def _sizes(facts: "Facts", px: Ints, at_ms: int) -> Ints:
+def _sizes(facts: Facts, px: Ints, at_ms: int) -> Ints:
     phase = below(facts.key + 2, px, LIFE_MS)
     age = (at_ms + phase) // LIFE_MS
     chance = uniform(facts.key + 3, px * 1_000_003 + age)

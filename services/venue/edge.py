@@ -11,7 +11,7 @@ from bus.clock import Clock
 from bus.errors import BusyError, SettingsError
 from bus.house import House
 from bus.service import Bridge, Edge
-from schema.units import iso
+from schema.units import MS_NS, iso
 from services.venue.complaints import Complaints
 from services.venue.effects import Served
 from services.venue.ledger import Ledger, ledger_path, write_ledger
@@ -27,7 +27,6 @@ SERVED_TICKS = 20
 LEDGER_TICKS = 100
 AHEAD_NS = 15_000_000_000
 WEIGHT_NS = 60_000_000_000
-MS = 1_000_000
 SHUTDOWN_S = 0.5
 
 
@@ -77,7 +76,7 @@ class Exchange(Edge):
             bridge.ready(None)
             await self._keep_pace(bridge)
         finally:
-            self._keep(max(self._clock.market_ns(), self._at_ms * MS))
+            self._keep(max(self._clock.market_ns(), self._at_ms * MS_NS))
             self._sockets.drop_all()
             await runner.cleanup()
 
@@ -102,7 +101,7 @@ class Exchange(Edge):
     async def _answer(self, request: web.Request) -> web.Response:
         self._requests += 1
         path = request.path if request.method == "GET" else f"{request.method} {request.path}"
-        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS)
+        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS_NS)
         answer = self._rest.answer(path, dict(request.query), now)
         self._refused += answer.status != web.HTTPOk.status_code
         return web.Response(
@@ -128,7 +127,7 @@ class Exchange(Edge):
                 await self._report(bridge)
             before_ns = self._clock.mono_ns()
             await asyncio.sleep(TICK_S)
-            if self._clock.mono_ns() - before_ns > TICK_MS_MAX * MS:
+            if self._clock.mono_ns() - before_ns > TICK_MS_MAX * MS_NS:
                 self._sockets.drop_all()  # The machine slept: a real exchange would be gone too.
             self._complaints.raise_defect()
             self._tick()
@@ -141,7 +140,7 @@ class Exchange(Edge):
             self._at_ms = now_ms
 
     def _now_ms(self) -> int:
-        return self._clock.market_ns() // MS
+        return self._clock.market_ns() // MS_NS
 
     def _ahead_ns(self) -> int:
         return self._clock.market_ns() + int(AHEAD_NS * self._clock.scale)
@@ -161,7 +160,7 @@ class Exchange(Edge):
         end_ms = self._market.end_ms
         if not self._ended and end_ms is not None and self._at_ms > end_ms:
             self._ended = True
-            bridge.note("replay.ended", at=iso(end_ms * MS))
+            bridge.note("replay.ended", at=iso(end_ms * MS_NS))
         await bridge.hear(self._served(end_ms))
 
     def _served(self, end_ms: int | None) -> Served:
@@ -171,5 +170,5 @@ class Exchange(Edge):
             sockets=len(self._sockets),
             events=self._sockets.events,
             dropped=self._sockets.dropped,
-            ended_ns=end_ms * MS if self._ended and end_ms is not None else 0,
+            ended_ns=end_ms * MS_NS if self._ended and end_ms is not None else 0,
         )

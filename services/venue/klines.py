@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.venue.market import DAY_MS, MINUTE_MS, Market, Recent, Tape
+from services.venue.columns import DAY_MS, MINUTE_MS, Tape
+from services.venue.market import Market, Recent
 from services.venue.noise import Ints
 
 INTERVALS_MS = {

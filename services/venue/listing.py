@@ -2,12 +2,12 @@
 
 from bus.clock import SystemClock
 from bus.house import House
+from schema.units import MS_NS
+from services.venue.columns import DAY_MS
 from services.venue.ledger import Ledger, ledger_path, read_ledger, write_ledger
-from services.venue.market import DAY_MS, Market
+from services.venue.market import Market
 from services.venue.replay import open_replay
 from services.venue.synthetic import Synthetic
-
-MS = 1_000_000
 
 
 def origin_ns(house: House) -> int:
@@ -16,7 +16,7 @@ def origin_ns(house: House) -> int:
     ledger = read_ledger(path)
     venue = house.settings.venue
     if venue.market == "replay":
-        start_ns = open_replay(venue).start_ms * MS
+        start_ns = open_replay(venue).start_ms * MS_NS
     else:
         start_ns = SystemClock().wall_ns()
     if ledger is not None:
@@ -32,5 +32,5 @@ def open_market(house: House, now_ns: int) -> tuple[Market, int]:
     venue = house.settings.venue
     if venue.market == "replay":
         return open_replay(venue).market, first_ns
-    first_day = first_ns // MS // DAY_MS - venue.history_days
+    first_day = first_ns // MS_NS // DAY_MS - venue.history_days
     return Synthetic(venue.seed, venue.symbol, first_day), first_ns

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import msgspec
 
 from services.venue import payload
+from services.venue.columns import DAY_MS, MINUTE_MS, Facts
 from services.venue.klines import INTERVALS_MS, Candles, Kline
-from services.venue.market import DAY_MS, MINUTE_MS, Facts, Market
+from services.venue.market import Market
 from services.venue.payload import Json
 
 _NAME = re.compile(r"([a-z0-9]{1,20})@([A-Za-z]+)(?:_([0-9]+[mhd]))?(?:@(?:100|1000)ms)?")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from services.venue.market import Facts
+from services.venue.columns import Facts
 
 INT_MAX = 10**18
 _NUMBER = re.compile(r"[0-9]{1,20}")

@@ -1,8 +1,9 @@
 """Numbers and rows as Binance writes them: strings of eight decimals, times in milliseconds."""
 
+from schema.units import to_text
 from services.venue.book import Depth, Levels, Top
+from services.venue.columns import DAY_MS, Facts, Tape
 from services.venue.klines import Kline
-from services.venue.market import DAY_MS, Facts, Tape
 
 Json = dict[str, object]
 Pairs = list[list[str]]
@@ -20,9 +21,7 @@ def text(number: int, exp: int) -> str:
     number = (
         number * 10 ** (DECIMALS - exp) if exp <= DECIMALS else number // 10 ** (exp - DECIMALS)
     )
-    sign, digits = ("-", -number) if number < 0 else ("", number)
-    whole, part = divmod(digits, 10**DECIMALS)
-    return f"{sign}{whole}.{part:08d}"
+    return to_text(number, DECIMALS)
 
 
 def symbol_row(facts: Facts) -> Json:
@@ -50,7 +49,7 @@ def symbol_row(facts: Facts) -> Json:
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": tick,
-                "maxPrice": text(10**7, 0),
+                "maxPrice": text(9 * 10**10, 0),
                 "tickSize": tick,
             },
             {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},

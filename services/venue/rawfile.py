@@ -4,7 +4,6 @@ The recorder's clock is not trusted: an event has the exchange's time, and one t
 the latest that was seen before it. Numbers are read exactly, at eight decimals.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import NoReturn
 
 import msgspec
 
-from services.venue.barfile import EXP, INT_MAX, lines_of, refuse
+from services.venue.barfile import NUMBER, lines_of, refuse, scaled
 
-_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,18})?")
 _QUOTES = (
     *("FDUSD", "USDT", "USDC", "TUSD", "BUSD"),
     *("BTC", "ETH", "BNB", "EUR", "TRY", "BRL", "JPY", "USD"),
@@ -183,13 +181,6 @@ class Reader:
         return tuple((self._number(px), self._number(qty)) for px, qty in side)
 
     def _number(self, text: str) -> int:
-        if not _NUMBER.fullmatch(text):
+        if not NUMBER.fullmatch(text):
             self._refuse("a plain decimal number", repr(text))
-        whole, _, part = text.partition(".")
-        part = part.rstrip("0")
-        if len(part) > EXP:
-            self._refuse(f"at most {EXP} decimals", text)
-        number = int(whole + part.ljust(EXP, "0"))
-        if number >= INT_MAX:
-            self._refuse(f"a number below {INT_MAX} at {EXP} decimals", text)
-        return number
+        return scaled(self._path, max(self._line, 1), text)

@@ -12,7 +12,8 @@ import numpy as np
 
 from services.venue.barfile import EXP
 from services.venue.book import Book, Depth, Levels, Top, top_of
-from services.venue.market import DAY_MS, MINUTE_MS, Bars, Facts, Market, Tape
+from services.venue.columns import DAY_MS, MINUTE_MS, Bars, Facts, Tape
+from services.venue.market import Market
 from services.venue.noise import Ints, key
 from services.venue.rawfile import Raw, RawDepth, read_recordings
 

@@ -15,14 +15,14 @@ import numpy as np
 from bus.errors import SettingsError
 from bus.world import is_bar_file
 from schema.settings import VenueSettings
-from schema.units import iso, parse_iso
-from services.venue.barfile import EXP, BarFile, read_bars
-from services.venue.market import DAY_MS, MINUTE_MS, Bars, Facts, Market, Tape, no_trades
+from schema.units import MS_NS, iso, parse_iso, quote_exp
+from services.venue.barfile import EXP, INT_MAX, BarFile, read_bars
+from services.venue.columns import DAY_MS, MINUTE_MS, Bars, Facts, Tape, no_trades
+from services.venue.market import Market
 from services.venue.noise import Ints, key
 from services.venue.recording import open_recordings
-from services.venue.tape import Chance, counts, make_tape
+from services.venue.tape import LEAST_MAX, Chance, counts, make_tape
 
-MS = 1_000_000
 WARM_UP_MS = 7 * DAY_MS
 WARM_UP_SHARE = 4
 BOOK_SHARE = 20
@@ -40,8 +40,8 @@ class Series:
     """One symbol's bars, the ids of their trades, and where each day begins."""
 
     def __init__(self, seed: int, symbol: str, files: list[BarFile]) -> None:
-        px_exp = max(file.px_exp for file in files)
-        parts = [file.bars(px_exp) for file in files]
+        px_exp, qty_exp = max(file.px_exp for file in files), _qty_exp(files)
+        parts = [file.bars(px_exp, qty_exp) for file in files]
         self.chance = Chance(seed, symbol)
         self.bars = _with_counts(self.chance, parts)
         self.first_ids: Ints = np.cumsum(self.bars.count) - self.bars.count + 1
@@ -51,7 +51,7 @@ class Series:
         self.facts = Facts(
             symbol=symbol,
             px_exp=px_exp,
-            qty_exp=EXP,
+            qty_exp=qty_exp,
             grid=max(1, int(close[0]) // 100_000) if len(close) else 1,
             depth_lots=max(1, int(np.median(volume)) // BOOK_SHARE) if len(volume) else 1,
             key=key(seed, symbol, "book"),
@@ -67,6 +67,37 @@ class Series:
         """Return the id of the first trade at or after a row."""
         whole = int(self.bars.count.sum())
         return int(self.first_ids[row]) if row < len(self.first_ids) else whole + 1
+
+
+def _qty_exp(files: Sequence[BarFile]) -> int:
+    """Return the decimals of a quantity: eight, or fewer where a day's sums ask for room."""
+    px_exp = max(file.px_exp for file in files)
+    needed = max(_least_exp(file) for file in files)
+    days = [_busiest_day(file) for file in files]
+    lots, money = max(day[0] for day in days), max(day[1] for day in days)
+    for exp in range(EXP, needed - 1, -1):
+        if max(lots * 10**exp, money * 10 ** quote_exp(px_exp, exp)) < INT_MAX:
+            return exp
+    raise SettingsError(
+        f"{files[0].path}: expected days whose volume and turnover fit 64 bits at {needed} and "
+        f"{quote_exp(px_exp, needed)} decimals, found {lots:.0f} and {money:.0f} in one day",
+        "Correct the file, or name another one in venue.replay",
+    )
+
+
+def _least_exp(file: BarFile) -> int:
+    # The smallest bar must still have a lot for each of the trades that its prices need.
+    smallest = min((volume for volume in file.volume if volume), default=0)
+    fits = (exp for exp in range(file.qty_exp, EXP) if smallest // 10 ** (EXP - exp) >= LEAST_MAX)
+    return next(fits, EXP)
+
+
+def _busiest_day(file: BarFile) -> tuple[float, float]:
+    day = np.array(file.at_ms, np.int64) // DAY_MS
+    volume = np.array(file.volume, np.float64) / 10**EXP
+    money = volume * np.array(file.high, np.float64) / 10**EXP
+    lots, worth = (np.bincount(day - day[0], weights=column).max() for column in (volume, money))
+    return float(lots), float(worth)
 
 
 def _with_counts(chance: Chance, parts: list[Bars]) -> Bars:
@@ -159,11 +190,11 @@ def _start_ms(text: str, market: Market, first_ms: int) -> int:
     if not text:
         share_ms = max(0, end_ms + 1 - first_ms) // WARM_UP_SHARE
         return first_ms + min(WARM_UP_MS, share_ms // MINUTE_MS * MINUTE_MS)
-    start_ms = parse_iso(text) // MS
+    start_ms = parse_iso(text) // MS_NS
     if not market.first_ms <= start_ms <= end_ms:
         raise SettingsError(
-            f"`venue.start` is {text}: expected a time from {iso(market.first_ms * MS)} to "
-            f"{iso(end_ms * MS)}, which is what the files hold",
+            f"`venue.start` is {text}: expected a time from {iso(market.first_ms * MS_NS)} to "
+            f"{iso(end_ms * MS_NS)}, which is what the files hold",
             "Set it inside, or leave it empty",
         )
     return start_ms

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from services.venue import payload
+from services.venue.columns import DAY_MS, Facts
 from services.venue.klines import INTERVALS_MS, Candles, Kline
-from services.venue.market import DAY_MS, Facts, Market
+from services.venue.market import Market
 from services.venue.params import Params, Refusal
 
 ROOT = "/api/v3/"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.venue.market import DAY_MS, MINUTE_MS, Bars, Facts, Market, Tape
+from services.venue.columns import DAY_MS, MINUTE_MS, Bars, Facts, Tape
+from services.venue.market import Market
 from services.venue.noise import Floats, Ints, bell, key, uniform, wave
 from services.venue.tape import Chance, make_tape
 

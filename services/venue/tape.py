@@ -7,7 +7,7 @@ running share, so that nothing is lost to rounding; times rise inside the minute
 
 import numpy as np
 
-from services.venue.market import MINUTE_MS, Bars, Tape
+from services.venue.columns import MINUTE_MS, Bars, Tape
 from services.venue.noise import Flags, Floats, Ints, below, key, uniform, words
 
 COUNT_MAX = 4096
@@ -15,6 +15,7 @@ USUAL_MIN = 6
 USUAL_SPAN = 19
 WOBBLE = 0.3
 LEAST_GAP = 0.05
+LEAST_MAX = 4  # trades of a bar whose four prices differ
 
 
 class Chance:

@@ -12,14 +12,11 @@ import msgspec
 from schema.head import Message
 from schema.market import Bar, FeedGap, Trade
 from schema.settings import TIMEFRAMES_NS
-from schema.units import rescale
+from schema.units import DAY_NS, EXP_MAX, SECOND_NS, rescale
 from services.writer.effects import Keep
 
 IDX_BITS = 26
 TRADE_ID_BITS = 44
-EXP_MAX = 18
-DAY_NS = 86_400_000_000_000
-SECOND_NS = 1_000_000_000
 FIRST_NS = 946_684_800 * SECOND_NS  # the year 2000
 AHEAD_NS = 31 * DAY_NS
 """A time farther ahead is garbage: its month would become the newest, and hold the positions."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bus.migrations import KINDS
+from bus.rows import shard_files
 from bus.shard import Shard, is_made, open_writer
 from schema.streams import BY_NUMBER
 from services.writer.market import Exponents, Series, series_seconds
@@ -114,8 +115,7 @@ class Months:
         return self._directory / f"market_data_{number // 100:04d}_{number % 100:02d}.db"
 
     def _find_newest(self) -> int:
-        pattern = "market_data_[0-9][0-9][0-9][0-9]_[0-9][0-9].db"
-        for path in sorted(self._directory.glob(pattern), reverse=True):
+        for path in shard_files(self._directory, KIND):
             if is_made(path):
                 year, month = path.stem.split("_")[-2:]
                 return int(year) * 100 + int(month)

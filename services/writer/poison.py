@@ -8,6 +8,7 @@ import apsw
 from bus.shard import Connection
 from schema.head import Message
 from schema.messages import encode
+from schema.units import INT64_LIMIT
 
 T = TypeVar("T")
 Refusal = tuple[Message, str]
@@ -20,8 +21,6 @@ POISON = (
     ValueError,
 )
 """What a value can do wrong; what a disk can do wrong is not here and ends the transaction."""
-
-INT64_MAX = (1 << 63) - 1
 
 
 def write_around(
@@ -50,7 +49,12 @@ def bury(db: Connection, refusals: Sequence[Refusal]) -> None:
     db.executemany(
         "INSERT INTO dead_letter (ts_ns, type, reason, body) VALUES (?, ?, ?, ?)",
         [
-            (min(message.ts_event, INT64_MAX), type(message).__name__, reason, encode([message]))
+            (
+                min(message.ts_event, INT64_LIMIT - 1),
+                type(message).__name__,
+                reason,
+                encode([message]),
+            )
             for message, reason in refusals
         ],
     )

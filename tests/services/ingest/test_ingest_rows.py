@@ -10,7 +10,7 @@ import pytest
 from schema.streams import owned_by
 from services.ingest import HEARS, NAME, SAYS
 from services.ingest.edge import open_binance
-from services.ingest.numbers import fit, fit_all, trace_of
+from services.ingest.numbers import trace_of
 from services.ingest.rows import fetched_bar, fetched_trade, live_quote, live_trade
 from tests.services.ingest.exchange import settings
 
@@ -38,13 +38,6 @@ def test_rows_keep_the_text_of_every_number() -> None:
     assert (quote.bid_px, quote.ask_qty, quote.update_id) == ("1.0", "4", 5)
     row = [60_000, "1.0", "2.0", "0.5", "1.5", "9.99", 119_999, "12.34", 3, "0", "0", "0"]
     assert fetched_bar(row) == (60_000, "1.0", "2.0", "0.5", "1.5", "9.99", "12.34", 3)
-
-
-def test_numbers_are_exact_and_take_the_decimals_they_need() -> None:
-    assert fit("0.10", 2) == (10, 2)
-    assert fit("5", 2) == (500, 2)
-    assert fit("0.12345", 2) == (12345, 5)
-    assert fit_all(("1", "0.001"), 1) == ((1000, 1), 3)
 
 
 def test_a_trade_has_the_same_trace_whenever_it_is_heard() -> None:

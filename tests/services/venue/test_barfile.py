@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bus.errors import SettingsError
+from schema.instruments import instrument_of
 from services.venue.barfile import HEADER, read_bars
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import Candles
-from services.venue.market import DAY_MS, MINUTE_MS
-from services.venue.payload import kline_row
+from services.venue.payload import kline_row, symbol_row
 from services.venue.replay import BarReplay
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data"
@@ -36,7 +37,7 @@ def written(folder: Path, *lines: str, header: str = HEADER, name: str = "with s
 def test_a_file_is_read_with_the_decimals_that_it_has(tmp_path: Path, name: str) -> None:
     found = read_bars(written(tmp_path, *rows(3), name=name))
     assert found.px_exp == 2
-    bars = found.bars(found.px_exp)
+    bars = found.bars(found.px_exp, 8)
     assert (bars.open[0], bars.high[0], bars.low[0]) == (10050, 10125, 9900)
     assert found.volume.tolist() == [100000009, 200000009, 300000009]
 
@@ -150,6 +151,37 @@ def test_a_minute_without_volume_prints_nothing_and_the_others_are_exact(tmp_pat
     assert [row[0] for row in played(path)] == [
         int(line.split(",")[0]) for line in (*rows(8), *rows(3, start=T0 + 30 * MINUTE_MS))
     ]
+
+
+def test_a_day_of_many_units_is_played_with_decimals_that_leave_room_for_its_sums(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        f"{T0 + n * MINUTE_MS},0.00000123,0.00000124,0.00000122,0.00000123,{n}0000000000.5"
+        for n in (1, 2, 4)
+    ]
+    small = f"{T0 + 9 * MINUTE_MS},0.00000123,0.00000124,0.00000122,0.00000123,0.5"
+    path = written(tmp_path, *lines, small)
+    (facts,) = BarReplay(7, {"PEPE/USDT": [read_bars(path)]}).facts.values()
+    assert (facts.px_exp, facts.qty_exp) == (8, 7)
+    assert [row[5] for row in played(path)] == [
+        *(f"{n}0000000000.50000000" for n in (1, 2, 4)),
+        "0.50000000",
+    ]
+
+
+def test_the_listing_allows_every_price_that_a_file_may_hold(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{T0},{','.join(['46000000000'] * 4)},0.5")
+    (facts,) = BarReplay(7, {"BTC/IDR": [read_bars(path)]}).facts.values()
+    instrument = instrument_of(symbol_row(facts), 0)
+    assert instrument.max_px > 46_000_000_000 * 10**facts.px_exp
+
+
+def test_a_day_that_no_decimals_leave_room_for_is_refused(tmp_path: Path) -> None:
+    px = ",".join(["9000000000"] * 4)
+    lines = [f"{T0 + n * MINUTE_MS},{px},10000.00001" for n in (1, 2)]
+    with pytest.raises(SettingsError, match="fit 64 bits at 5 and 5 decimals"):
+        BarReplay(7, {"BIG/USDT": [read_bars(written(tmp_path, *lines, name="big.csv"))]})
 
 
 @pytest.mark.skipif(not BTC.exists(), reason="the recorded market data is not on this machine")

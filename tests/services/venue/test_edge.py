@@ -11,9 +11,9 @@ import pytest
 
 from bus.errors import BusyError
 from services.venue import sockets
+from services.venue.columns import DAY_MS, Tape
 from services.venue.effects import Served
 from services.venue.ledger import read_ledger
-from services.venue.market import DAY_MS, Tape
 from services.venue.synthetic import Synthetic
 from tests.services.venue.serving import Serving, serving
 

@@ -10,7 +10,7 @@ from typing import Any
 import ccxt.pro
 import pytest
 
-from services.venue.market import DAY_MS, MINUTE_MS
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.synthetic import Synthetic
 from tests.services.venue.serving import Serving, serving
 

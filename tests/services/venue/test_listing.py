@@ -10,9 +10,9 @@ from bus.clock import SystemClock
 from bus.errors import SettingsError
 from bus.house import House, open_house
 from services.venue.barfile import HEADER
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.ledger import Ledger, ledger_path, read_ledger, write_ledger
 from services.venue.listing import open_market, origin_ns
-from services.venue.market import DAY_MS, MINUTE_MS
 
 ROOT = Path(__file__).parents[3]
 T0 = 1_746_316_800_000  # 2025-05-04

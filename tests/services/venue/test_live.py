@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.venue import payload
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import INTERVALS_MS, Candles
 from services.venue.live import Live, stream_of
-from services.venue.market import DAY_MS, MINUTE_MS
 from services.venue.synthetic import Synthetic
 
 DAY = 20_400

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 from urllib.request import urlopen
+from weakref import finalize
 
 import msgspec
 import pytest
@@ -25,10 +28,12 @@ DEADLINE_NS = 20_000_000_000
 class House:
     def __init__(self, folder: Path, **env: str) -> None:
         self.home = folder / "a house"
-        self.run = folder / "run"
+        # A socket's path must be short, and that of a test's folder need not be.
+        self.run = Path(mkdtemp(prefix="rrr.", dir="/tmp"))
+        finalize(self, rmtree, self.run)
         self.port = free_port()
         self.env = {
-            **os.environ,
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RRR_", "MODE"))},
             "RRR_HOME": str(self.home),
             "RRR_RUN": str(self.run),
             "RRR_PORTS__VENUE": str(self.port),

@@ -12,9 +12,9 @@ import pytest
 
 from bus.errors import SettingsError
 from services.venue import payload
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import Candles
 from services.venue.live import Live, stream_of
-from services.venue.market import DAY_MS, MINUTE_MS
 from services.venue.payload import Json
 from services.venue.recording import RawReplay, open_recordings
 

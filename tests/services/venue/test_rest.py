@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import INTERVALS_MS
-from services.venue.market import DAY_MS, MINUTE_MS
 from services.venue.rest import Now, Rest
 from services.venue.synthetic import Synthetic
 

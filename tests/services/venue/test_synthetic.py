@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.venue.market import DAY_MS, MINUTE_MS
+from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.synthetic import GENESIS_DAY, MINUTES, Synthetic
 
 DAY = 20_400

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.venue.market import MINUTE_MS, Bars, Tape
+from services.venue.columns import MINUTE_MS, Bars, Tape
 from services.venue.tape import Chance, counts, flaw, least, make_tape
 
 START_MS = 1_700_000_040_000
