@@ -37,6 +37,9 @@ NAP_S = 2.0
 GRACE_S = 5.0
 """After a start nothing is judged until every heartbeat had time to come."""
 
+STOPPED = "stopped."
+"""The warden's counters of what a person, or it, has stopped."""
+
 SUPERVISED = frozenset({"STARTING", "RUNNING", "STOPPING", "STOPPED", "EXITED", "FATAL"})
 
 
@@ -66,6 +69,7 @@ class Monitor(Service):
         match message:
             case Heartbeat():
                 self.vitals.heard(message, now_ns)
+                self._learn_stopped(message, now_ns)
                 return []
             case ProcessState():
                 self._process(message, now_ns)
@@ -103,6 +107,13 @@ class Monitor(Service):
             pid = change.pid if change.state in {"RUNNING", "STOPPING"} else 0
             process = Process(change.state, pid, now_ns, change.detail)
             self.vitals.changed(change.program, process)
+
+    def _learn_stopped(self, heartbeat: Heartbeat, now_ns: int) -> None:
+        # What was stopped before this monitor came is told by nobody else.
+        for name, value in heartbeat.counters if heartbeat.service == "warden" else ():
+            program = name.removeprefix(STOPPED)
+            if name != program and value and program not in self.vitals.processes:
+                self.vitals.changed(program, Process("STOPPED", 0, now_ns))
 
     def _check(self, now_ns: int) -> list[Said]:
         if now_ns - self._checked_ns > NAP_S * self.second_ns:

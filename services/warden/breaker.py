@@ -70,6 +70,14 @@ def started(program: Program, before: str, now_ns: int) -> Order:
     return ""
 
 
+def runs(program: Program) -> None:
+    """Take what already runs: it was started while no warden looked."""
+    if program.phase == "trying":
+        program.phase = ""
+    elif program.phase in {"resting", "refused"}:
+        clear(program)
+
+
 def stopped(program: Program, now_ns: int, terms: Terms) -> None:
     """Take a stop: our own, or a person's."""
     if program.phase in {"breaking", "stopping"}:

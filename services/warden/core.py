@@ -32,6 +32,10 @@ from services.warden.state import Hang, State, pack, unpack
 
 CHECK_S = 0.5
 KILL_AFTER_S = 1.0
+TOLD_S = 2.0
+LEAVING = frozenset({"DRAINING", "STOPPED"})
+"""What a process says that has heard that it is to stop."""
+
 NAP_S = 2.0
 """When the warden's own check comes this late, the machine slept, and nobody else is to blame."""
 
@@ -87,14 +91,17 @@ class Warden(Service):
                 raise AssertionError(f"warden does not listen to {type(message).__name__}")
 
     def counters(self) -> tuple[tuple[str, int], ...]:
-        """Return restarts and crash loops by program."""
+        """Return restarts, crash loops, and what is stopped, by program."""
         known = sorted(self.state.programs.items())
+        seen = self.vitals.processes
+        stopped = {name for name, process in seen.items() if process.state == "STOPPED"}
         return tuple(
             pair
             for name, program in known
             for pair in (
                 (f"restarts.{name}", program.restarts),
                 (f"crash_loop.{name}", int(program.looping)),
+                (f"stopped.{name}", int(name in stopped)),
             )
         )
 
@@ -113,6 +120,8 @@ class Warden(Service):
             elif seen.state == "RUNNING" and program.phase in {"breaking", "stopping"}:
                 program.phase = "stopping"
                 outs.append(self._stop(seen.program))
+            elif seen.state == "RUNNING":
+                breaker.runs(program)
         return outs
 
     def _seen(self, seen: ProcessSeen, now_ns: int) -> list[Said]:
@@ -152,7 +161,25 @@ class Warden(Service):
                 outs.append(StartProgram(effect_id=self._id("start", name), program=name))
             if process is not None and runs and name != NAME:
                 outs += self._end_hung(name, process, now_ns)
+            if process is not None and process.state == "STOPPING":
+                outs += self._tell_again(name, process, now_ns)
         return outs
+
+    def _tell_again(self, name: str, process: Process, now_ns: int) -> list[Said]:
+        # A SIGTERM between fork and exec reaches the supervisor's handler, and no one.
+        sign = self.vitals.signs.get(name)
+        told_ns = now_ns - process.since_ns
+        if sign is None or sign.heartbeat.pid != process.pid or told_ns < TOLD_S * self.second_ns:
+            return []
+        heard_after_ns = sign.heard_ns - process.since_ns
+        if sign.heartbeat.state in LEAVING or heard_after_ns < self.second_ns:
+            return []
+        process.since_ns = now_ns
+        return [
+            SignalProgram(
+                effect_id=self._id("TERM", name), program=name, pid=process.pid, signal="TERM"
+            )
+        ]
 
     def _end_hung(self, name: str, process: Process, now_ns: int) -> list[Said]:
         verdict = self.vitals.verdict(name, now_ns)

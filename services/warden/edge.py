@@ -80,14 +80,21 @@ class WardenEdge(Edge):
             case SignalProgram(program=program, pid=pid, signal=name):
                 found = await self._call("getProcessInfo", program)
                 if found["pid"] == pid:
-                    _tell(f"{program} hangs: its process {pid} gets SIG{name}")
-                    await self._call("signalProcess", program, name)
+                    await self._signal(program, pid, name)
             case Remember(memory=memory):
                 draft = self._memory.with_suffix(".tmp")
                 draft.write_bytes(memory)
                 draft.replace(self._memory)
             case _:
                 raise AssertionError(f"no edge for {type(effect).__name__}")
+
+    async def _signal(self, program: str, pid: int, name: str) -> None:
+        if name != "TERM":
+            _tell(f"{program} hangs: its process {pid} gets SIG{name}")
+            await self._call("signalProcess", program, name)
+            return
+        _tell(f"{program} was told to stop and has not heard it: its process {pid} is told again")
+        os.kill(pid, signal.SIGTERM)  # The supervisor signals nothing that it is stopping.
 
     async def _listen(self, reader: asyncio.StreamReader, bridge: Bridge) -> None:
         while True:
@@ -137,15 +144,26 @@ class WardenEdge(Edge):
         if seen.state != "EXITED":
             return seen
         word = self._last_word(seen.program)
-        if word is None or wall_ns - word.at_ns > LAST_WORD_NS:
-            return msgspec.structs.replace(seen, detail="it left no last word: it was killed")
-        return msgspec.structs.replace(seen, exit_code=word.code, detail=word.message)
+        if word is not None and wall_ns - word.at_ns <= LAST_WORD_NS:
+            return msgspec.structs.replace(seen, exit_code=word.code, detail=word.message)
+        code = await self._exit_code(seen)
+        why = "it was killed" if code < 0 else f"exit code {code}, its log says why"
+        return msgspec.structs.replace(seen, exit_code=code, detail=f"it left no last word: {why}")
+
+    async def _exit_code(self, seen: ProcessSeen) -> int:
+        # A full disk takes the last word, too; the event tells no code, and a respawn clears it.
+        if not seen.expected:
+            return -1
+        try:
+            return int((await self._call("getProcessInfo", seen.program))["exitstatus"])
+        except UnreachableError:
+            return -1
 
     def _last_word(self, program: str) -> LastWord | None:
         try:
             data = (self._run / f"{program}.exit").read_bytes()
             return msgspec.json.decode(data, type=LastWord)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError):
             return None
 
     async def _call(self, method: str, *params: str | bool) -> Any:
