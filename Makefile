@@ -30,17 +30,18 @@ up: install
 	@$(BIN)/python -m services.rrr up
 
 down:
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m services.rrr down; \
+	@if [ -e $(VENV)/.house ]; then $(BIN)/python -m services.rrr down; \
 	else echo "Nothing is installed here, so nothing runs."; fi
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m '' --durations=10
+	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m slow --durations=10
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from schema.frame import epoch_of
 from schema.streams import STREAMS, Stream
 from services.rrr.ears import Seen, journal_tails, listen
 from services.rrr.lines import as_json, as_text
+from services.rrr.pipes import reader_may_leave
 from services.rrr.places import FORMS, span_ns
 from services.rrr.screen import mebibytes, table
 from services.rrr.survey import running_house
@@ -30,7 +32,7 @@ def bus() -> None:
 @click.argument("names", metavar="STREAM...", nargs=-1, required=True)
 @click.option("-n", "--count", type=click.IntRange(1), help="Stop after so many messages.")
 @click.option("--once", is_flag=True, help="Stop after one message.")
-@click.option("-W", "--timeout", "timeout_s", type=click.FloatRange(0), default=0, metavar="S")
+@click.option("-W", "--timeout", "timeout_s", type=click.FloatRange(0, 1e9), default=0, metavar="S")
 @click.option("-o", "--offset", default="end", show_default=True, help=f"Begin at: {FORMS}.")
 @click.option("--since", help="Begin a stretch of time ago, e.g. 10m.")
 @click.option("-e", "--exit-at-end", is_flag=True, help="Stop when all was shown.")
@@ -47,6 +49,8 @@ def watch(
     json_lines: bool,
 ) -> None:
     """Show messages as they are said; STREAM may end in *, as in ingest.*."""
+    if isnan(timeout_s):
+        raise click.UsageError("no time-out 'nan'; expected seconds")
     house, clock = running_house(open_house()), SystemClock()
     streams = _chosen(names)
     if since is not None:
@@ -56,7 +60,8 @@ def watch(
     subscriber = _subscriber(house, streams)
     seen = listen(tails, subscriber, clock, int(timeout_s * 1e9), follow=not exit_at_end)
     try:
-        _show(islice(seen, 1 if once else count), json_lines=json_lines)
+        with reader_may_leave():
+            _show(islice(seen, 1 if once else count), json_lines=json_lines)
     except KeyboardInterrupt:
         return
     finally:
@@ -70,11 +75,10 @@ def list_streams(*, as_one: bool) -> None:
     """List the streams: who says them, how they are kept, how far they are."""
     house = running_house(open_house())
     rows = [_row(house, stream) for stream in STREAMS.values() if stream.owner in house.programs]
-    if as_one:
-        click.echo(json.dumps(rows))
-        return
     cells = [tuple(_cell(key, value) for key, value in row.items()) for row in rows]
-    click.echo("\n".join(table([tuple(key.upper() for key in rows[0]), *cells])))
+    lines = table([tuple(key.upper() for key in rows[0]), *cells])
+    with reader_may_leave():
+        click.echo(json.dumps(rows) if as_one else "\n".join(lines))
 
 
 def _chosen(names: tuple[str, ...]) -> list[str]:

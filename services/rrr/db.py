@@ -1,6 +1,5 @@
 """`rrr db`: look into the shards."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -13,6 +12,7 @@ from bus.house import open_house
 from bus.migrations import KINDS
 from bus.rows import TIME_LIMIT_MS, read_rows
 from bus.shard import Value
+from services.rrr.pipes import reader_may_leave
 from services.rrr.survey import running_house
 
 TABLE_ROWS_MAX = 1000
@@ -40,12 +40,10 @@ def query(shard: str, sql: str, time_limit_ms: int, *, as_json: bool) -> None:
     try:
         house = running_house(open_house())
         rows = read_rows(house.db_dir, shard, sql, time_limit_ms=time_limit_ms)
-        _show(rows, as_json=as_json)
+        with reader_may_leave():
+            _show(rows, as_json=as_json)
     except HouseError as error:
         raise click.ClickException(str(error)) from error
-    except BrokenPipeError:
-        # Whoever read has left; a later flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(rows: Iterator[dict[str, Value]], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from bus.clock import Clock, SystemClock
 from bus.house import House, open_house
+from services.rrr.pipes import reader_may_leave
 from services.rrr.screen import screen
 from services.rrr.start import bring_up, wait_ready
 from services.rrr.status import failure
@@ -69,7 +70,8 @@ def status(*, as_json: bool) -> None:
     Exits 0 when all is READY, 3 when not, 4 when nothing runs.
     """
     report, found = status_of(open_house(), SystemClock())
-    click.echo(json.dumps(report) if as_json else screen(report))
+    with reader_may_leave():
+        click.echo(json.dumps(report) if as_json else screen(report))
     problem = failure(found)
     if problem is not None:
         click.echo(f"rrr: {problem}", err=True)
@@ -89,10 +91,11 @@ def logs(name: str, lines: int, *, follow: bool) -> None:
         click.echo(f"rrr: {path} does not exist: {name} has not run here yet", err=True)
         sys.exit(1)
     written = path.read_text(errors="replace").splitlines() if lines else []
-    for line in [line for line in written if line not in CHATTER][-lines:]:
-        click.echo(line)
-    if follow:
-        _follow(path, clock)
+    with reader_may_leave():
+        for line in [line for line in written if line not in CHATTER][-lines:]:
+            click.echo(line)
+        if follow:
+            _follow(path, clock)
 
 
 def _follow(path: Path, clock: Clock) -> None:

@@ -1,10 +1,9 @@
 """How a message looks on a line: JSON for scripts, decimals and UTC times for people."""
 
-import datetime as dt
-
 import msgspec
 
 from schema.head import Message
+from schema.units import iso, iso_ms, to_text
 from services.rrr.ears import Seen
 
 SCALES = {
@@ -30,8 +29,7 @@ def as_json(seen: Seen) -> str:
 
 def as_text(seen: Seen) -> str:
     """Return a message as one line to read."""
-    at = dt.datetime.fromtimestamp(seen.ts_ns // 1_000_000_000, dt.UTC)
-    clock = f"{at:%H:%M:%S}.{seen.ts_ns // 1_000_000 % 1000:03d}"
+    clock = iso_ms(seen.ts_ns)[11:-1]  # without the day
     values = fields(seen.message)
     shown = (
         f"{name}={_value(name, value, values)}"
@@ -50,14 +48,7 @@ def _value(name: str, value: object, values: dict[str, object]) -> str:
     for exponent, scaled in SCALES.items():
         places = values.get(exponent)
         if name in scaled and isinstance(value, int) and isinstance(places, int):
-            return decimal(value, places)
+            return to_text(value, places)
     if name.endswith("_ns") and isinstance(value, int) and value > 0:
-        at = dt.datetime.fromtimestamp(value // 1_000_000_000, dt.UTC)
-        return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        return iso(value)
     return str(value)
-
-
-def decimal(value: int, places: int) -> str:
-    """Return an integer of so many decimals as plain text."""
-    sign, digits = "-" * (value < 0), str(abs(value)).rjust(places + 1, "0")
-    return f"{sign}{digits[: len(digits) - places]}.{digits[-places:]}" if places else str(value)

@@ -1,14 +1,14 @@
 """Where on a stream a watcher begins: `beginning`, `end`, -N, a position, a time, or a time ago."""
 
-import datetime as dt
 import re
 
 import click
 
 from bus.journal import JournalReader
 from schema.frame import N_MASK
+from schema.units import DAY_NS, MINUTE_NS, SECOND_NS, parse_iso
 
-UNITS_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+UNITS_NS = {"s": SECOND_NS, "m": MINUTE_NS, "h": 60 * MINUTE_NS, "d": DAY_NS}
 FORMS = "beginning, end, -N, a position, @ISO-TIME or @-10m"
 
 _span = re.compile(r"(\d+)([smhd])")
@@ -24,7 +24,7 @@ def after_and_since(reader: JournalReader, offset: str, now_ns: int) -> tuple[in
         return 0, _moment_ns(offset[1:], now_ns)
     if re.fullmatch(r"-\d+", offset):
         return _before_end(reader.last(), int(offset[1:])), 0
-    if offset.isdigit():
+    if offset.isdecimal():
         return int(offset) - 1, 0
     raise click.UsageError(f"no place {offset!r} on a stream; expected {FORMS}")
 
@@ -47,8 +47,6 @@ def _moment_ns(text: str, now_ns: int) -> int:
     if text.startswith("-"):
         return now_ns - span_ns(text[1:])
     try:
-        moment = dt.datetime.fromisoformat(text)
+        return parse_iso(text)
     except ValueError as error:
         raise click.UsageError(f"no time {text!r}; expected {FORMS}") from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    return int(aware.timestamp()) * 10**9

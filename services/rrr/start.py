@@ -7,7 +7,7 @@ from bus.build import code_hash, contract_hash
 from bus.clock import Clock
 from bus.errors import BusyError, HouseError, SettingsError
 from bus.house import House
-from services.rrr.stop import bring_down
+from services.rrr.stop import bring_down, supervisor_pid
 from services.rrr.supervisor import Supervisor, supervisord_command
 from services.rrr.survey import NotReadyError, Survey, log_of, survey
 
@@ -25,10 +25,11 @@ def bring_up(house: House, clock: Clock, tell: Tell) -> Survey:
     supervisor.refuse_long_path()
     fresh = not supervisor.alive()
     if fresh:
+        _refuse_mute(house, supervisor)
         _spawn(house, supervisor, clock)
     else:
         tell("The house is up already.")
-        _refuse_other_contract(house, survey(house, clock))
+        refuse_other_contract(house, survey(house, clock))
     supervisor.call("startAllProcesses", False)
     try:
         found = wait_ready(house, house.programs, clock, tell)
@@ -55,11 +56,49 @@ def wait_ready(house: House, names: tuple[str, ...], clock: Clock, tell: Tell) -
                 tell(f"  {name} is READY after {elapsed_s:.1f} s")
         if not waiting:
             return found
-        _refused(house, found, names)
+        refuse_refused(house, found, names)
         _looping(house, found, names)
         if elapsed_s > READY_S:
             _too_late(house, found, waiting[0].service)
         clock.pause_ms(POLL_MS)
+
+
+def refuse_refused(house: House, found: Survey, names: tuple[str, ...]) -> None:
+    """Raise the refusal of the first program that left with one."""
+    for name, info in found.processes.items():
+        if name not in names:
+            continue
+        kind = REFUSALS.get(info["exitstatus"]) if info["statename"] == "EXITED" else None
+        if kind is not None:
+            word = found.last_words.get(name)
+            why = word.message if word is not None else _without_a_word(house, info["exitstatus"])
+            raise kind(f"{name} refuses to start: {why}", f"Its log: {log_of(house, name)}")
+
+
+def refuse_other_contract(house: House, found: Survey) -> None:
+    """Raise NotReadyError when anybody runs another schema, bus, mode or world than this tree."""
+    ours = contract_hash(house)
+    others = sorted(n for n, hb in found.heartbeats.items() if hb.contract not in {"", ours})
+    if not others:
+        return
+    worlds = {found.heartbeats[name].world for name in others}
+    running = f"in world {', '.join(sorted(worlds))}; the settings say world {house.world}"
+    if worlds == {house.world}:
+        running = "in the same world; schema/, bus/, the mode or the clock's scale differ"
+    verb = "runs" if len(others) == 1 else "run"
+    raise NotReadyError(
+        f"{', '.join(others)} {verb} another contract than this tree, {running}",
+        "Restart the whole house: `rrr down`, then `rrr up`",
+    )
+
+
+def _refuse_mute(house: House, supervisor: Supervisor) -> None:
+    # A second supervisor beside it would fight it for every lease.
+    if pid := supervisor_pid(house, supervisor):
+        raise NotReadyError(
+            f"the supervisor, process {pid}, runs and does not answer at {supervisor.socket}",
+            "Run `rrr down`, then `rrr up`",
+        )
 
 
 def _spawn(house: House, supervisor: Supervisor, clock: Clock) -> None:
@@ -82,15 +121,8 @@ def _spawn(house: House, supervisor: Supervisor, clock: Clock) -> None:
         clock.pause_ms(POLL_MS)
 
 
-def _refused(house: House, found: Survey, names: tuple[str, ...]) -> None:
-    for name, info in found.processes.items():
-        if name not in names:
-            continue
-        kind = REFUSALS.get(info["exitstatus"]) if info["statename"] == "EXITED" else None
-        if kind is not None:
-            word = found.last_words.get(name)
-            why = word.message if word is not None else f"exit code {info['exitstatus']}"
-            raise kind(f"{name} refuses to start: {why}", f"Its log: {log_of(house, name)}")
+def _without_a_word(house: House, code: int) -> str:
+    return f"exit code {code}, and no last word in {house.run}, whose disk may be full"
 
 
 def _looping(house: House, found: Survey, names: tuple[str, ...]) -> None:
@@ -109,20 +141,6 @@ def _too_late(house: House, found: Survey, culprit: str) -> None:
     raise NotReadyError(
         f"{culprit} is not READY after {READY_S} s: {verdict.state}, {verdict.reason or 'no word'}",
         f"Its log: {log_of(house, culprit)}",
-    )
-
-
-def _refuse_other_contract(house: House, found: Survey) -> None:
-    ours = contract_hash(house)
-    others = sorted(n for n, hb in found.heartbeats.items() if hb.contract not in {"", ours})
-    if not others:
-        return
-    worlds = {found.heartbeats[name].world for name in others}
-    running = f"world {', '.join(sorted(worlds))}"
-    raise NotReadyError(
-        f"{', '.join(others)} run another contract (schema, bus, mode or world) than this tree: "
-        f"they run {running}, the settings say world {house.world}",
-        "Restart the whole house: `rrr down`, then `rrr up`",
     )
 
 

@@ -1,6 +1,5 @@
 """`rrr status` as data: the contract that scripts and the dashboard read."""
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from bus.clock import Clock
 from bus.errors import UnreachableError
 from bus.health import SECOND, behind
 from bus.house import House
-from schema.units import iso
+from schema.units import SECOND_NS, iso
 from services.rrr.survey import NotReadyError, Survey, running_house, survey
 
 SHARDS = {"trading": "trading*.db*", "market": "market_data_*.db*"}
@@ -95,7 +94,7 @@ def _since(found: Survey, service: str) -> str:
     info = found.processes.get(service)
     if info is None or not info["stop"]:
         return ""
-    return f"{dt.datetime.fromtimestamp(info['stop'], dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return iso(info["stop"] * SECOND_NS)
 
 
 def _service(found: Survey, name: str) -> dict[str, Any]:

@@ -33,15 +33,15 @@ Tell = Callable[[str], None]
 def bring_down(house: House, clock: Clock, tell: Tell) -> bool:
     """Stop the house; False when nothing ran."""
     supervisor = Supervisor(house)
-    ran = _stop_supervisor(supervisor, clock, tell)
+    ran = _stop_supervisor(house, supervisor, clock, tell)
     ran |= _stop_orphans(house, clock, tell)
     _clear(house, supervisor)
     return ran
 
 
-def _stop_supervisor(supervisor: Supervisor, clock: Clock, tell: Tell) -> bool:
-    pid = supervisor.pid()
-    if not pid or not _is_supervisor(pid):
+def _stop_supervisor(house: House, supervisor: Supervisor, clock: Clock, tell: Tell) -> bool:
+    pid = supervisor_pid(house, supervisor)
+    if not pid:
         return False
     tell("Stopping ...")
     try:
@@ -51,7 +51,7 @@ def _stop_supervisor(supervisor: Supervisor, clock: Clock, tell: Tell) -> bool:
     except UnreachableError:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    if not _gone(pid, clock, STOP_S):
+    if not _gone(house, pid, clock, STOP_S):
         raise NotReadyError(
             f"the supervisor, process {pid}, did not end within {STOP_S} s",
             f"See logs/system/supervisord.log; `kill -9 {pid}`, then `rrr down` again",
@@ -80,11 +80,23 @@ def _stop_tier(supervisor: Supervisor, tier: tuple[str, ...], clock: Clock) -> N
         clock.pause_ms(POLL_MS)
 
 
-def _is_supervisor(pid: int) -> bool:
+def supervisor_pid(house: House, supervisor: Supervisor) -> int:
+    """Return the process of this checkout's supervisor, answering or not; 0 when there is none."""
+    pid = supervisor.pid()
+    if pid and _is_supervisor(house, pid):
+        return pid
+    return next((other for other in psutil.pids() if _is_supervisor(house, other)), 0)
+
+
+def _is_supervisor(house: House, pid: int) -> bool:
+    # A number may be another's by now, and a house beside this one has a supervisor, too.
     try:
         process = psutil.Process(pid)
-        command = " ".join(process.cmdline())
-        return process.status() != psutil.STATUS_ZOMBIE and "supervisord" in command
+        program, *rest = process.cmdline()[:3] or [""]
+        named = "supervisor.supervisord" in rest
+        named |= any(Path(part).name == "supervisord" for part in (program, *rest[:1]))
+        lives = named and process.status() != psutil.STATUS_ZOMBIE
+        return lives and Path(process.cwd()) == house.root
     except psutil.Error:
         return False
 
@@ -115,8 +127,7 @@ def _leased(house: House) -> list[str]:
 def _free(lease: Lease, clock: Clock, wait_s: int) -> bool:
     deadline_ns = clock.mono_ns() + wait_s * 1_000_000_000
     while lease.path.exists():
-        if lease.take():
-            lease.release()
+        if lease.clear():
             return True
         if clock.mono_ns() >= deadline_ns:
             return False
@@ -132,9 +143,9 @@ def _end(lease: Lease, number: signal.Signals) -> None:
             os.kill(int(holder), number)
 
 
-def _gone(pid: int, clock: Clock, wait_s: int) -> bool:
+def _gone(house: House, pid: int, clock: Clock, wait_s: int) -> bool:
     deadline_ns = clock.mono_ns() + wait_s * 1_000_000_000
-    while _is_supervisor(pid):
+    while _is_supervisor(house, pid):
         if clock.mono_ns() >= deadline_ns:
             return False
         clock.pause_ms(POLL_MS)

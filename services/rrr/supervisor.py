@@ -10,6 +10,9 @@ from bus.house import House
 from services.warden import rpc
 
 TIMEOUT_S = 60.0
+LOOK_S = 3.0
+"""How long a mere question waits: a supervisor that hangs must not hang `rrr status`."""
+
 SOCKET_PATH_BYTES_MAX = 95
 """The supervisor binds `<path>.<pid>` first; macOS takes 103 bytes, Linux 107."""
 
@@ -25,7 +28,7 @@ class Supervisor:
     def call(self, method: str, *params: str | bool) -> Any:
         """Return the answer to one call."""
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(TIMEOUT_S)
+            line.settimeout(LOOK_S if method.startswith("get") else TIMEOUT_S)
             try:
                 line.connect(str(self.socket))
                 line.sendall(rpc.request(method, params))

@@ -14,6 +14,8 @@ from schema.house import Heartbeat
 from services.rrr.supervisor import Supervisor
 
 ASK_MS = 500
+STARTS_NS = 10 * SECOND
+"""How long after its spawn a process may owe an answer before that is told."""
 
 _heartbeat = msgspec.msgpack.Decoder(Heartbeat)
 _market_time = msgspec.json.Decoder(MarketTime)
@@ -50,7 +52,7 @@ class Survey(msgspec.Struct):
     @property
     def ready(self) -> bool:
         """Whether every program is READY."""
-        return all(verdict.ready for verdict in self.verdicts)
+        return all(one.ready for one in self.verdicts)
 
     def counter(self, service: str, name: str) -> int | None:
         """Return one counter of a service's heartbeat."""
@@ -62,9 +64,13 @@ def survey(house: House, clock: Clock, timeout_ms: int = ASK_MS) -> Survey:
     """Ask everybody at once."""
     heartbeats = _ask(house, timeout_ms)
     processes = Supervisor(house).processes()
-    last_words = {name: word for name in house.programs if (word := last_word(house, name))}
+    last_words = {
+        name: word
+        for name in house.programs
+        if (word := last_word(house, name)) and _is_of(word, processes.get(name))
+    }
     found = Survey(clock.wall_ns(), heartbeats, processes, [], last_words)
-    found.verdicts = [_verdict(found, name) for name in house.programs]
+    found.verdicts = [verdict(found, name) for name in house.programs]
     return found
 
 
@@ -82,7 +88,7 @@ def last_word(house: House, name: str) -> LastWord | None:
     """Return why a process left, when it said so."""
     try:
         return msgspec.json.decode((house.run / f"{name}.exit").read_bytes(), type=LastWord)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):
         return None
 
 
@@ -103,22 +109,39 @@ def _ask(house: House, timeout_ms: int) -> dict[str, Heartbeat]:
     }
 
 
-def _verdict(found: Survey, name: str) -> Verdict:
+def verdict(found: Survey, name: str) -> Verdict:
+    """Return how a program does, as far as one look tells."""
     info = found.processes.get(name)
     process = _process(found, name, info) if info is not None else None
     heartbeat = found.heartbeats.get(name)
     if process is None and heartbeat is None:
-        return Verdict(name, "STOPPED", "no supervisor runs")
+        return Verdict(name, "STOPPED", "no supervisor answers")
     now_ns = found.wall_ns
+    if process is not None and heartbeat is None and process.state == "RUNNING":
+        return _mute(name, now_ns - process.since_ns)
     sign = Sign(heartbeat, now_ns, now_ns) if heartbeat is not None else None
     lasts = last_positions(found.heartbeats.values())
     since_ns = process.since_ns if process is not None else now_ns
     return judge(name, process, sign, now_ns, since_ns, lasts, Limits())
 
 
+def _mute(name: str, age_ns: int) -> Verdict:
+    # One look tells that it is silent now; for how long, only the warden and the monitor know.
+    if age_ns < STARTS_NS:
+        return Verdict(name, "STARTING", "it does not answer yet")
+    return Verdict(name, "SUSPECT", f"it runs, and does not answer within {ASK_MS} ms")
+
+
+def _is_of(word: LastWord, info: dict[str, Any] | None) -> bool:
+    # The word of an earlier life explains nothing about the one that has just ended.
+    exited = info is not None and info["statename"] == "EXITED"
+    return not exited or info is None or word.at_ns >= int(info["start"]) * SECOND
+
+
 def _process(found: Survey, name: str, info: dict[str, Any]) -> Process:
     word = found.last_words.get(name)
-    exited = info["statename"] == "EXITED" and word is not None
-    detail = word.message if exited and word is not None else str(info["spawnerr"])
+    detail = str(info["spawnerr"])
+    if info["statename"] == "EXITED":
+        detail = word.message if word is not None else f"exit code {info['exitstatus']}"
     since_ns = int(info["start"]) * SECOND
     return Process(str(info["statename"]), int(info["pid"]), since_ns, detail)

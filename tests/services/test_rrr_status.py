@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bus.errors import HouseError
+from bus.build import contract_hash
+from bus.errors import BusyError, HouseError, SettingsError
 from bus.health import Verdict
 from bus.house import House
 from schema.house import Heartbeat
 from services.rrr import VERBS, rrr
 from services.rrr.screen import duration, screen
+from services.rrr.start import refuse_other_contract, refuse_refused
 from services.rrr.status import build, failure
-from services.rrr.survey import LastWord, Survey, running_house
+from services.rrr.survey import LastWord, NotReadyError, Survey, running_house, verdict
 from tests.services.bare import bare_house
 
 SECOND = 10**9
@@ -123,6 +125,56 @@ def test_a_crash_loop_is_a_stop_with_its_release(house: House) -> None:
         }
     ]
     assert "it broke -> supervisorctl start ingest" in screen(report)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(75, BusyError), (78, SettingsError)])
+def test_a_refusal_without_a_last_word_hints_at_the_disk(
+    house: House, code: int, kind: type[HouseError]
+) -> None:
+    survey = found(house, venue="EXITED")
+    survey.processes = {"venue": {"statename": "EXITED", "exitstatus": code}}
+    with pytest.raises(kind, match=f"exit code {code}, and no last word in .* may be full"):
+        refuse_refused(house, survey, house.programs)
+
+
+@pytest.mark.parametrize(
+    ("world", "says"),
+    [
+        ("local-synthetic-7", "in the same world; schema/, bus/, the mode or the clock's scale"),
+        ("replay-12345678", "in world replay-12345678; the settings say world local-synthetic-7"),
+    ],
+)
+def test_what_differs_from_the_tree_is_told(house: House, world: str, says: str) -> None:
+    survey = found(house)
+    ours = contract_hash(house)
+    survey.heartbeats = {
+        name: beat(name, contract="other" if name == "venue" else ours, world=world)
+        for name in survey.heartbeats
+    }
+    with pytest.raises(NotReadyError) as refused:
+        refuse_other_contract(house, survey)
+    assert f"venue runs another contract than this tree, {says}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "state", "reason"),
+    [
+        (67, "STARTING", "it does not answer yet"),
+        (1, "SUSPECT", "it runs, and does not answer within 500 ms"),
+    ],
+)
+def test_a_process_that_does_not_answer_is_not_said_to_have_never_spoken(
+    house: House, start_s: int, state: str, reason: str
+) -> None:
+    survey = found(house)
+    del survey.heartbeats["ingest"]
+    survey.processes["ingest"] = {
+        "statename": "RUNNING",
+        "pid": 7,
+        "start": start_s,
+        "spawnerr": "",
+    }
+    assert verdict(survey, "ingest") == Verdict("ingest", state, reason)
 
 
 def test_a_writer_is_behind_as_long_as_the_monitor_says(house: House) -> None:

@@ -48,6 +48,32 @@ def test_a_house_whose_supervisor_was_killed_comes_up_again(house: Checkout) -> 
     assert house.status()["ready"]
 
 
+def test_a_supervisor_whose_socket_was_removed_gets_no_second_one_beside_it(
+    house: Checkout,
+) -> None:
+    house.up()
+    (house.root / "data" / "run" / "supervisor.sock").unlink()
+    done = house.rrr("up")
+    assert done.returncode == 3
+    assert "runs and does not answer" in done.stderr
+    (house.root / "data" / "run" / "supervisord.pid").unlink()
+    assert house.rrr("down").returncode == 0
+    assert house.left_behind() == []
+
+
+@pytest.mark.parametrize("name", ["ingest.lease", "writer_market.pub", "venue.ctl", "warden.lease"])
+def test_whose_place_was_removed_is_started_again(house: Checkout, name: str) -> None:
+    house.up()
+    service = name.partition(".")[0]
+    before = house.pids()[service]
+    (house.root / "data" / "run" / name).unlink()
+    house.until(
+        "another process is READY",
+        lambda: house.pids().get(service, before) != before and house.status()["ready"],
+        patience_s=20,
+    )
+
+
 def test_supervisorctl_alone_starts_and_stops_everything(house: Checkout) -> None:
     assert house.run("supervisord").returncode == 0
     house.run("supervisorctl", "start", "all")
@@ -89,6 +115,26 @@ def test_bad_settings_are_one_message(
     assert house.left_behind() == []
 
 
+@pytest.mark.parametrize("mute", [False, True])
+def test_a_service_that_refused_its_settings_comes_back_when_they_are_mended(
+    house: Checkout, *, mute: bool
+) -> None:
+    house.up()
+    local = house.root / "settings.local.toml"
+    good, word = local.read_text(), house.root / "data" / "run" / "ingest.exit"
+    local.write_text(good + "[ingest]\nhistory_dayz = 3\n")
+    if mute:
+        word.mkdir()  # As on a full disk, no last word can be written.
+    os.kill(int((house.root / "data" / "run" / "ingest.lease").read_text()), signal.SIGKILL)
+    house.until("it refuses", lambda: "EXITED" in house.run("supervisorctl", "status").stdout)
+    if mute:
+        word.rmdir()
+    else:
+        assert "history_dayz" in word.read_text()
+    local.write_text(good)
+    house.until("it is back", lambda: house.status()["ready"], patience_s=20)
+
+
 def test_a_taken_port_is_one_message(house: Checkout) -> None:
     other = Checkout(RRR_CLOCK__SCALE="60", RRR_INGEST__HISTORY_DAYS="1")
     try:
@@ -99,6 +145,11 @@ def test_a_taken_port_is_one_message(house: Checkout) -> None:
         assert done.returncode == 75, done.stderr
         assert port in done.stderr
         assert other.left_behind() == []
+        # A number that was written before a power cut may be the neighbour's by now.
+        theirs, ours = (one.root / "data/run/supervisord.pid" for one in (house, other))
+        ours.write_text(theirs.read_text())
+        assert other.rrr("down").stdout == "Nothing runs here.\n"
+        assert house.status()["ready"]
     finally:
         other.close()
 

@@ -72,6 +72,16 @@ def test_down_without_an_environment_is_no_error(bare: Path) -> None:
 
 
 @pytest.mark.skipif(MAKE is None, reason="make is not installed")
+def test_down_after_an_install_that_was_broken_off_is_no_error(bare: Path) -> None:
+    python = bare / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)  # It has none of our packages yet.
+    done = make(bare, "down")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing runs" in done.stdout
+
+
+@pytest.mark.skipif(MAKE is None, reason="make is not installed")
 def test_make_alone_lists_its_targets(bare: Path) -> None:
     listed = make(bare, "help").stdout
     for target in ("up", "test", "check", "down", "bench", "lock"):
