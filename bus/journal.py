@@ -15,6 +15,7 @@ from pathlib import Path
 from bus.clock import Clock
 from bus.epoch import EpochCounter, boot_id
 from bus.errors import JournalError
+from bus.held import Held
 from bus.mend import mark_unsynced, mend
 from bus.record import Before, JournalReader, JournalWriter
 from bus.repair import damaged
@@ -75,6 +76,7 @@ class DiskWriter(JournalWriter):
         super().__init__(stream, epoch, clock, before)
         self.path = directory
         self._directory = directory
+        self._held: Held | None = None
         self._fd = -1
 
     def fail(self, error: JournalError) -> JournalError:
@@ -90,7 +92,8 @@ class DiskWriter(JournalWriter):
         self._base = self._next
         self.path = segment_path(self._directory, self._base)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(self.path, flags, 0o600)
+        self._held = Held(os.open(self.path, flags, 0o600))
+        self._fd = self._held.fd
         self._hash = hashlib.blake2b(digest_size=HASH_BYTES)
         self._size = 0
         self._day = self._clock.wall_ns() // DAY_NS
@@ -110,7 +113,7 @@ class DiskWriter(JournalWriter):
     def _roll(self) -> None:
         self._end(self._next)
         self.confirm(self.last)
-        os.close(self._fd)
+        self._release()
         self._create(self._hash.digest())
 
     def _end(self, next_base: int) -> None:
@@ -138,9 +141,9 @@ class DiskWriter(JournalWriter):
             self._end(position(self.epoch + 1, 0))
 
     def _release(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self._held is not None:
+            self._held.close()
+            self._held, self._fd = None, -1
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from bus.clock import Clock
+from bus.held import Held
 from schema.units import iso_ms
 
 if sys.version_info >= (3, 14):
@@ -39,7 +40,7 @@ class Log:
         self._clock = clock
         self._bytes_max, self._files_max = limits
         self.dropped = 0
-        self._files: dict[str, int] = {}
+        self._files: dict[str, Held] = {}
         self._story: list[int] = []
         self._encoder = msgspec.json.Encoder(enc_hook=str)
         self.console = 1
@@ -96,11 +97,11 @@ class Log:
             path = self._path(kind)
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._files[kind] = os.open(path, flags, 0o600)
-        return self._files[kind]
+            self._files[kind] = Held(os.open(path, flags, 0o600))
+        return self._files[kind].fd
 
     def _rotate(self, kind: str) -> None:
-        os.close(self._files.pop(kind))
+        self._files.pop(kind).close()
         archive = self._directory / "archive"
         archive.mkdir(parents=True, exist_ok=True)
         path = self._path(kind)
@@ -113,6 +114,6 @@ class Log:
 
     def close(self) -> None:
         """Close the files."""
-        for fd in self._files.values():
-            os.close(fd)
+        for file in self._files.values():
+            file.close()
         self._files.clear()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bus.clock import Clock
 from bus.errors import JournalError
+from bus.held import Held
 from bus.record import packed
 from bus.repair import damaged, end_mark, find_record, missing_bytes, record_at
 from schema.frame import HEADER_BYTES, Frame, Kind
@@ -131,7 +132,8 @@ class Segment:
         self.sealed = False  # the end mark was passed
         self.holes = 0
         self._stream = stream
-        self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._held = Held(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        self._fd = self._held.fd
 
     def frames(self, after: int, max_bytes: int) -> list[Frame]:
         """Return the next frames behind a position; none at the end of what is written so far."""
@@ -175,7 +177,8 @@ class Segment:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._fd)
+        self._held.close()
+        self._fd = -1
 
     def _chunk(self, after: int, max_bytes: int) -> list[Frame] | None:
         data = os.pread(self._fd, max(max_bytes, HEADER_BYTES), self.offset)

@@ -5,7 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from bus.clock import ManualClock
+from bus.held import Held
 from bus.log import STORY_LINES_MAX, STORY_WINDOW_NS, Log
 
 if sys.version_info >= (3, 14):
@@ -100,3 +103,15 @@ def test_a_log_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     log = make(tmp_path, ManualClock())
     log.event("lost")
     assert log.dropped == 1
+
+
+def test_a_descriptor_that_nobody_has_any_more_is_closed_once() -> None:
+    read_end, write_end = os.pipe()
+    held = Held(write_end)
+    held.close()
+    held.close()
+    assert os.read(read_end, 1) == b""
+    read = Held(read_end)
+    del read
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(read_end)

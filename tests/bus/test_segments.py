@@ -288,9 +288,11 @@ else:
 
 
 def _close_under(name: str, rig: DiskRig) -> None:
-    """Close the descriptor that this process appends to the newest segment with."""
+    """Make the descriptor that this process appends to the newest segment with unfit to write."""
     for entry in Path("/dev/fd").iterdir():
         if entry.is_symlink() and os.path.realpath(entry) == os.path.realpath(rig.newest()):
-            os.close(int(entry.name))
+            unfit = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(unfit, int(entry.name))
+            os.close(unfit)
             return
     pytest.skip(f"the system does not tell which descriptor writes {name}")
