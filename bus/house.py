@@ -13,7 +13,7 @@ import msgspec
 
 from bus.coherence import require_coherence
 from bus.errors import SettingsError
-from bus.settings import load, place
+from bus.settings import Loaded, load, load_shipped, place
 from bus.world import World, describe
 from schema.settings import Settings
 
@@ -79,12 +79,21 @@ def open_house(start: Path | None = None, environ: Mapping[str, str] | None = No
     root = find_root((start or Path.cwd()).resolve())
     loaded = load(root, environ)
     require_coherence(loaded.settings, loaded.origins)
-    run = _run(root, environ)
-    _require_usable(run)
+    _require_usable(_run(root, environ))
+    return _house(root, loaded, environ)
+
+
+def shipped_house(start: Path | None = None, environ: Mapping[str, str] | None = None) -> House:
+    """Return the house with its shipped settings: who stops it must not need better ones."""
+    root = find_root((start or Path.cwd()).resolve())
+    return _house(root, load_shipped(root), os.environ if environ is None else environ)
+
+
+def _house(root: Path, loaded: Loaded, environ: Mapping[str, str]) -> House:
     return House(
         root=root,
         home=place(root, environ.get("RRR_HOME") or ".", "RRR_HOME"),
-        run=run,
+        run=_run(root, environ),
         settings=loaded.settings,
         origins=loaded.origins,
         described=describe(loaded.settings),

@@ -38,6 +38,18 @@ def load(root: Path, environ: Mapping[str, str]) -> Loaded:
         _lay(merged, _read(root / name), name, origins)
     for variable, text in _variables(environ):
         _lay(merged, _from_variable(variable, text), variable, origins)
+    return _loaded(merged, origins, root)
+
+
+def load_shipped(root: Path) -> Loaded:
+    """Return the shipped defaults alone, for verbs that must work when the rest is broken."""
+    merged: Table = {}
+    origins: dict[str, str] = {}
+    _lay(merged, _read(root / SHIPPED), SHIPPED, origins)
+    return _loaded(merged, origins, root)
+
+
+def _loaded(merged: Table, origins: dict[str, str], root: Path) -> Loaded:
     _require_all(merged)
     settings = _in_its_mode(_checked(merged, origins), origins)
     rows = tuple((name, _shown(value), origins[name]) for name, value in _leaves(settings))

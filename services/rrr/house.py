@@ -11,6 +11,7 @@ from bus.clock import Clock, SystemClock
 from bus.house import House, open_house
 from services.rrr.pipes import reader_may_leave
 from services.rrr.screen import screen
+from services.rrr.standing import standing_house
 from services.rrr.start import bring_up, wait_ready
 from services.rrr.status import failure
 from services.rrr.status import status as status_of
@@ -43,7 +44,7 @@ def up() -> None:
 @click.command()
 def down() -> None:
     """Stop everything, in order, and leave nothing behind."""
-    house, clock = open_house(), SystemClock()
+    house, clock = standing_house(), SystemClock()
     ran = bring_down(house, clock, _tell)
     _tell("The house is down." if ran else "Nothing runs here.")
 
@@ -69,7 +70,7 @@ def status(*, as_json: bool) -> None:
 
     Exits 0 when all is READY, 3 when not, 4 when nothing runs.
     """
-    report, found = status_of(open_house(), SystemClock())
+    report, found = status_of(standing_house(), SystemClock())
     with reader_may_leave():
         click.echo(json.dumps(report) if as_json else screen(report))
     problem = failure(found)
@@ -84,7 +85,7 @@ def status(*, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 def logs(name: str, lines: int, *, follow: bool) -> None:
     """Show the last lines of a service's log."""
-    house, clock = open_house(), SystemClock()
+    house, clock = standing_house(), SystemClock()
     _refuse_unknown(house, (name,))
     path = log_of(house, name)
     if not path.exists():

@@ -115,6 +115,19 @@ def test_bad_settings_are_one_message(
     assert house.left_behind() == []
 
 
+def test_broken_settings_hide_nothing_and_do_not_keep_the_house_up(house: Checkout) -> None:
+    house.up()
+    local = house.root / "settings.local.toml"
+    local.write_text(local.read_text() + "[ingest]\nhistory_dayz = 3\n")
+    status = house.rrr("status")
+    assert "history_dayz" in status.stderr
+    assert "World: local-synthetic-7 (local)   READY" in status.stdout
+    assert status.returncode == 0
+    done = house.rrr("down")
+    assert "history_dayz" in done.stderr
+    assert (done.returncode, house.left_behind()) == (0, [])
+
+
 @pytest.mark.parametrize("mute", [False, True])
 def test_a_service_that_refused_its_settings_comes_back_when_they_are_mended(
     house: Checkout, *, mute: bool
