@@ -108,7 +108,7 @@ def read_bars(path: Path) -> BarFile:
 
 
 def _texts(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    ended = 0
+    ended = line = 0
     for line, text in lines_of(path):
         if line == 1:
             if text.strip() != HEADER:
@@ -119,6 +119,8 @@ def _texts(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
             refuse(path, ended, "a row of numbers", "an empty line")
         else:
             yield line, _row(path, line, text)
+    if not line:
+        refuse(path, 1, f"the header {HEADER}", "an empty file")
 
 
 def _row(path: Path, line: int, text: str) -> tuple[str, ...]:

@@ -99,6 +99,13 @@ def test_a_damaged_line_is_refused_by_file_and_number(
     assert "venue.replay" in refused.value.hint
 
 
+def test_an_empty_file_lacks_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.touch()
+    with pytest.raises(SettingsError, match=r"empty\.csv:1: expected the header .* an empty file"):
+        read_bars(path)
+
+
 @pytest.mark.parametrize("header", ["", GOOD, "time,open,high,low,close,volume"])
 def test_another_header_is_refused(tmp_path: Path, header: str) -> None:
     with pytest.raises(SettingsError, match=":1: expected the header timestamp_ms"):
