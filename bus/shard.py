@@ -140,9 +140,8 @@ def open_writer(
     with contextlib.ExitStack() as failed:
         db = None
         try:
-            db = Connection(str(path))
+            db = _connect(path)
             failed.callback(db.close)
-            db.set_busy_timeout(WRITER_WAIT_MS)
             new = migrations.is_new(db)
             if not new:
                 migrations.check_identity(kind, path, db)
@@ -160,12 +159,17 @@ def open_writer(
 def is_made(path: Path) -> bool:
     """Return whether a file holds a shard, whole; False when its maker was killed at it."""
     try:
-        db = Connection(str(path))
-        made = not migrations.is_new(db)
-        db.close()
+        with contextlib.closing(_connect(path)) as db:
+            return not migrations.is_new(db)
     except apsw.Error as error:
         raise failure(path, error) from error
-    return made
+
+
+def _connect(path: Path) -> Connection:
+    # The first to open a file after a kill recovers its WAL, a reader as well: one waits for him.
+    db = Connection(str(path))
+    db.set_busy_timeout(WRITER_WAIT_MS)
+    return db
 
 
 def open_reader(time_limit_ms: int = 0) -> Connection:

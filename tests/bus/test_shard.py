@@ -1,6 +1,8 @@
 """A shard as a file: made, opened, refused, full, migrated, and read by others."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +261,29 @@ def test_readers_see_commits_and_a_reader_that_holds_the_wal_is_visible(tmp_path
     assert shard.checkpoint()
     assert shard.wal_bytes() == 0
     shard.close()
+
+
+RECOVERY = """
+import sys
+from bus.clock import SystemClock
+from bus.shard import Connection
+db = Connection(sys.argv[1])
+db.pragma("locking_mode", "exclusive")
+db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+SystemClock().pause_ms(300)
+"""
+
+
+@pytest.mark.parametrize("kind", [MARKET, TRADING])
+def test_a_writer_waits_for_a_reader_that_recovers_the_log_of_a_killed_one(
+    tmp_path: Path, kind: Kind
+) -> None:
+    path = tmp_path / "s.db"
+    open_writer(kind, path, "w").close()
+    command = [sys.executable, "-c", RECOVERY, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert is_made(path)
+        open_writer(kind, path, "w").close()

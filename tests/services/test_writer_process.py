@@ -74,7 +74,13 @@ class House:
                 found = error
             if found == wanted:
                 return
-        raise AssertionError(f"{sql}: {found}, expected {wanted}")
+        raise AssertionError(f"{sql}: {found}, expected {wanted}; {self._fate()}")
+
+    def _fate(self) -> str:
+        last = self.started[-1]
+        if last.poll() is None:
+            return f"the writer runs: {self.heartbeat()}"
+        return f"the writer ended with {last.returncode}: {last.communicate()}"
 
     def heartbeat(self) -> Heartbeat:
         body = ask(self.house.run, "writer_market", "status", timeout_ms=5000).body
