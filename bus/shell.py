@@ -35,6 +35,8 @@ FILES_WANTED = 8192
 ORPHAN_S = 5.0
 CLOCK_WAIT_MS = 50
 STDIN = 0
+LOOK_NS = 500_000_000
+"""How often the files of its place are looked for: three of them, too dear for every pass."""
 
 
 class Signals:
@@ -70,6 +72,7 @@ class Shell:
         _raise_file_limit()
         self.house = house
         self._lease = lease
+        self._look_ns = 0
         self.clock = clock
         self._signals = Signals()
         self._wire = Wire(house.run, service)
@@ -145,6 +148,10 @@ class Shell:
     def _require_place(self) -> None:
         # Without its lease a second process could write the same journals; without its sockets
         # nobody new can hear it. Neither can be put back without a race; a start takes a second.
+        now_ns = self.clock.mono_ns()
+        if now_ns < self._look_ns:
+            return
+        self._look_ns = now_ns + LOOK_NS
         lost = self._wire.lost() if self._lease.held() else self._lease.path
         if lost is not None:
             raise DisplacedError(
