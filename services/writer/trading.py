@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schema import market, orders, trading
+from schema import lifecycle, market, orders, trading
 from schema.head import Message
 from services.writer.effects import Keep
 
@@ -186,20 +186,5 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
 }
 
 ORDER_EVENTS: frozenset[type[Message]] = frozenset(
-    {
-        trading.OrderIntent,
-        trading.CancelIntent,
-        trading.Verdict,
-        orders.OrderSubmitted,
-        orders.OrderDenied,
-        orders.OrderUnconfirmed,
-        orders.OrderAccepted,
-        orders.OrderRejected,
-        orders.OrderTriggered,
-        orders.OrderPendingCancel,
-        orders.OrderCancelRejected,
-        orders.OrderCanceled,
-        orders.OrderExpired,
-        orders.Fill,
-    }
+    {trading.OrderIntent, trading.CancelIntent, trading.Verdict, *lifecycle.EVENTS}
 )
