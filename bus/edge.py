@@ -175,8 +175,8 @@ class EdgeThread:
 
     def _failed(self, task: str, error: Exception) -> None:
         self.note("edge.failed", task=task, traceback=traceback.format_exc())
+        self.failure = error  # First: who takes the message looks for its failure at once.
         self._put(EdgeFailed(task=task, error=f"{type(error).__name__}: {error}"))
-        self.failure = error
 
     def _begin(self, effect: Effect) -> None:
         work = self._guarded(type(effect).__name__, self._answered(effect))

@@ -8,9 +8,11 @@ from bus.clock import Clock
 from bus.errors import JournalError, ProtocolError
 from bus.journals import Journals
 from bus.merge import Merge, Step
+from bus.peers import Peers
+from bus.service import Heard, Service
 from bus.transport import Transport
 from schema.frame import Frame, FrameError, Kind, epoch_of, unpack
-from schema.head import Local, Message
+from schema.head import Message
 from schema.house import Heartbeat, Positions
 from schema.messages import decode, decoder
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
@@ -18,14 +20,6 @@ from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
 SLICE_BYTES = 1 << 18
 SILENCE_NS = 1_000_000_000
 """After a second without a heartbeat the journal is asked: it answers for a dead publisher too."""
-
-
-class Heard(msgspec.Struct, frozen=True, gc=False):
-    """One input: a message and where it stood; a local message stood nowhere (0, 0)."""
-
-    message: Message | Local
-    stream: int = 0
-    pos: int = 0
 
 
 class Lane:
@@ -96,7 +90,7 @@ class Lane:
         number = self.stream.number
         messages = read_body(self.stream, frame.body)
         return [
-            Heard(message, number, frame.pos + index)
+            Heard(message, number, frame.pos + index, frame.ts_ns, frame.mono_ns)
             for index, message in enumerate(messages)
             if index >= step.skip and message is not None and type(message) not in TURNS
         ]
@@ -106,8 +100,14 @@ class Intake:
     """All streams that a service hears, and the cursors of the journaled ones."""
 
     def __init__(
-        self, transport: Transport, journals: Journals, hears: Iterable[str], clock: Clock
+        self,
+        transport: Transport,
+        journals: Journals,
+        hears: Iterable[str],
+        clock: Clock,
+        peers: Peers | None = None,
     ) -> None:
+        self._peers = peers
         self._transport = transport
         self._journals = journals
         self._clock = clock
@@ -172,6 +172,8 @@ class Intake:
         return [Heard(m) for m in messages] if frame.stream in self._ephemeral else []
 
     def _signed(self, heartbeat: Heartbeat) -> None:
+        if self._peers is not None:
+            self._peers.heard(heartbeat)
         for number, last in heartbeat.last:
             known = BY_NUMBER.get(number)
             lane = self.lanes.get(known.name) if known else None
@@ -179,10 +181,10 @@ class Intake:
                 lane.signed(last, self._clock.mono_ns())
 
 
-def wanted(hears: Iterable[str]) -> tuple[str, ...]:
-    """Return what to subscribe to: the streams, and the heartbeats of those who own them."""
-    names = set(hears)
-    return tuple(sorted(names | {f"{STREAMS[name].owner}.hb" for name in names}))
+def wanted(core: Service) -> tuple[str, ...]:
+    """Return what to subscribe to: streams, the heartbeats of their owners, and of who is needed."""
+    owners = {STREAMS[name].owner for name in core.hears} | set(core.needs)
+    return tuple(sorted(set(core.hears) | {f"{owner}.hb" for owner in owners}))
 
 
 def read_body(stream: Stream, body: bytes) -> list[Message | None]:

@@ -46,16 +46,22 @@ class Outlet:
         return {own.stream.name: own.writer.before for own in self._own.values()}
 
     def say(self, said: Sequence[Message], records: Sequence[Message] = ()) -> None:
-        """Append all, sync class A, then send; the bus's own records open the strongest stream."""
+        """Append all, sync class A, then send.
+
+        The bus's own records open the strongest stream that is written to; where nothing is said,
+        they go to the weakest one, so that silence costs no sync and is not kept the longest.
+        """
         batches: dict[int, list[Message]] = {}
-        if records:
-            batches[self.journaled[0].number] = list(records)
         for message in said:
             stream = home(type(message))
             assert stream in self.streams, (
                 f"{type(message).__name__} is not for this service to say"
             )
             batches.setdefault(stream.number, []).append(message)
+        if records:
+            written = [stream for stream in self.journaled if stream.number in batches]
+            number = (written[0] if written else self.journaled[-1]).number
+            batches[number] = [*records, *batches.get(number, [])]
         frames = [frame for stream in self.streams for frame in self._frames(stream, batches)]
         for frame in frames:
             self._transport.send(frame)

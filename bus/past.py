@@ -6,8 +6,9 @@ from heapq import merge
 
 import msgspec
 
-from bus.intake import Heard, read_body
+from bus.intake import read_body
 from bus.journals import Journals
+from bus.service import Heard
 from schema.frame import Frame, Kind
 from schema.head import Message
 from schema.house import Inputs

@@ -12,10 +12,9 @@ from itertools import groupby
 
 import msgspec
 
-from bus.intake import Heard
 from bus.journals import Journals
 from bus.past import Past, Rewind, Said, in_order, until
-from bus.service import Service
+from bus.service import Heard, Service
 from bus.turn import run_turn
 from schema.head import Message
 from schema.house import EpochOpened, Inputs, Positions, Timer, Wake
@@ -65,6 +64,7 @@ def recover(
     if snapshot is None and all(isinstance(one.message, EpochOpened) for one in said):
         return Recovery()
     turns = [one.message for one in said if isinstance(one.message, Inputs)]
+    turns.sort(key=lambda turn: turn.turn)  # Each stands in the strongest stream of its turn.
     why_not = _why_not_exact(snapshot, said, turns, journals.boot_id, code)
     why_not = why_not or _why_not_again(turns, Rewind(past))
     if why_not is None:

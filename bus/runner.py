@@ -13,27 +13,20 @@ import msgspec
 
 from bus.clock import Skew
 from bus.control import Control
-from bus.intake import Heard, Intake
+from bus.intake import Intake
 from bus.journals import Journals
 from bus.log import Log
 from bus.outlet import Outlet
+from bus.peers import Peers
 from bus.pulse import Progress, Pulse
 from bus.record import Before
 from bus.recovery import Recovery, Snapshot, recover
-from bus.service import Parts, Store
+from bus.service import Heard, Parts, Store
 from bus.timers import Timers
 from bus.transport import Transport
 from bus.turn import Outcome, Record, run_turn
 from schema.head import Effect, Local
-from schema.house import (
-    CommandDone,
-    Inputs,
-    Positions,
-    Recovered,
-    Started,
-    TimeGap,
-    Wake,
-)
+from schema.house import CommandDone, Inputs, Positions, Recovered, Started, TimeGap, Wake
 from schema.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -65,7 +58,8 @@ class Runner:
         self._log = log
         self._edge = edge
         self._outlet = Outlet(self.core.name, transport, self._clock)
-        self._intake = Intake(transport, journals, self.core.hears, self._clock)
+        self._peers = Peers(self.core.needs, self._clock)
+        self._intake = Intake(transport, journals, self.core.hears, self._clock, self._peers)
         durable = any(STREAMS[name].journaled for name in self.core.hears)
         self._processor = durable and self._store is None and bool(self._outlet.journaled)
         self._turn = 0
@@ -194,7 +188,7 @@ class Runner:
         asked = [Heard(message) for message in self._control.take()]
         heard, self._local = self._local, []
         heard += self._intake.take()
-        heard += asked
+        heard += [*map(Heard, self._peers.changes()), *asked]
         if self._edge is not None:
             heard += [Heard(message) for message in self._edge.take()]
             self._write_notes(self._edge)

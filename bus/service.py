@@ -14,6 +14,21 @@ import msgspec
 from bus.clock import Clock
 from schema.head import Effect, Local, Message
 
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """One input: a message, where it stood, and when it was put there.
+
+    A local message stood nowhere (0, 0). The times are those of the frame, wall and monotonic; they
+    are no part of a recorded turn, so a processor must not decide by them.
+    """
+
+    message: Message | Local
+    stream: int = 0
+    pos: int = 0
+    ts_ns: int = 0
+    mono_ns: int = 0
+
+
 Said = Message | Local
 """What a core returns: messages for its streams, effects for its edge, `Wake`, `CommandDone`."""
 
@@ -24,12 +39,17 @@ class Service(ABC):
     name: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
     says: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Mapping[str, int]] = {}  # services told of as `PeerSeen`: ms of silence borne
     folds: ClassVar[tuple[str, ...]] = ()  # streams heard whose messages go through `apply` too
     state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
 
     @abstractmethod
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         """Decide on one input: a message heard, `Started`, `Timer`, `Command` or an answer."""
+
+    def hear(self, heard: Heard, now_ns: int) -> list[Said]:
+        """Decide on one input with its place; only a sink has reason to look at that."""
+        return self.handle(heard.message, now_ns)
 
     def apply(self, message: Message) -> None:
         """Change the books by one message of an own stream, or of a stream in `folds`."""

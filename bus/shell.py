@@ -118,7 +118,7 @@ class Shell:
                 self._wire.unwatch(STDIN)
         if edge is not None:
             self._wire.watch(edge.fd)
-        self._wire.hear(wanted(parts.core.hears))
+        self._wire.hear(wanted(parts.core))
         journals = DiskJournals(self.house.journal_dir, self.clock)
         runner = Runner(parts, self._wire, journals, self._pulse, self._log, edge)
         runner.start()

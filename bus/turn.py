@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bus.clock import Clock
-from bus.intake import Heard
-from bus.service import Service
+from bus.service import Heard, Service
 from schema.head import Local, Message
 from schema.house import Inputs
 from schema.messages import encode_inline
@@ -37,7 +36,7 @@ def run_turn(core: Service, inputs: Sequence[Heard], now_ns: int) -> Outcome:
         if heard.stream and BY_NUMBER[heard.stream].name in folds:
             assert isinstance(message, Message)
             core.apply(message)
-        for out in core.handle(message, now_ns):
+        for out in core.hear(heard, now_ns):
             if isinstance(out, Message):
                 _stamp(out, heard)
                 core.apply(out)

@@ -115,6 +115,22 @@ class TimeGap(Local, tag=222, frozen=True, kw_only=True):
     jump_ms: int
 
 
+class PeerSeen(Local, tag=223, frozen=True, kw_only=True):
+    """How a service that this one cannot do without does; said when it changes.
+
+    `state` is its own (schema.house.STATES), SILENT when no heartbeat came for as long as this
+    service bears, or BEHIND when it has not read what was said for too long.
+    """
+
+    service: str
+    state: str
+    reason: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "READY"
+
+
 class Wake(Local, tag=230, frozen=True, kw_only=True):
     """Asks the runner for a `Timer` of this name at a market time; the latest request counts."""
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import msgspec
 
-from schema import forecast, house, market, orders, trading
+from schema import exchange, forecast, house, market, orders, trading
 from schema.head import Local, Message
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
 
 
 def _kinds(base: type) -> dict[int, type[Any]]:
     found: dict[int, type[Any]] = {}
-    for module in (market, forecast, trading, orders, house):
+    for module in (market, forecast, trading, orders, house, exchange):
         for kind in vars(module).values():
-            if isinstance(kind, type) and issubclass(kind, base) and kind is not base:
+            if isinstance(kind, type) and issubclass(kind, base):
                 found[kind.__struct_config__.tag] = kind  # type: ignore[attr-defined]
+    found.pop(None, None)  # type: ignore[call-overload]  # The families themselves have no tag.
     return dict(sorted(found.items()))
 
 

@@ -21,6 +21,16 @@ Positive = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
 Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
 
+PLAY_KEY = "local"
+PLAY_SECRET = "play-money"  # noqa: S105 - no secret: the local venue takes it from anybody
+"""What signs requests to the local venue; no other exchange ever sees them."""
+
+Bps = Annotated[int, Meta(ge=0, le=10_000)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
+Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,12}(\.[0-9]{1,8})?$")]
+Strategy = Literal["threshold", "pulse"]
+
 TIMEFRAMES_NS = {
     "1m": 60_000_000_000,
     "5m": 300_000_000_000,
@@ -64,6 +74,9 @@ class VenueSettings(Section, frozen=True, kw_only=True):
     replay: tuple[str, ...]
     start: str
     history_days: Days
+    balances: tuple[Balance, ...]
+    maker_bps: Bps
+    taker_bps: Bps
 
 
 class ExchangeSettings(Section, frozen=True, kw_only=True):
@@ -80,6 +93,74 @@ class IngestSettings(Section, frozen=True, kw_only=True):
     history_days: Days
     bar_grace_ms: Real
     stale_data_ms: Real
+    quote_ms: Real
+
+
+class PredictorSettings(Section, frozen=True, kw_only=True):
+    """[predictor]"""
+
+    timeframe: Timeframe
+    horizon_bars: Annotated[int, Meta(ge=1, le=1440)]
+    history_bars: Annotated[int, Meta(ge=500, le=1_000_000)]
+    train: bool
+    epochs: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class EngineSettings(Section, frozen=True, kw_only=True):
+    """[engine]"""
+
+    strategies: tuple[Strategy, ...]
+    intent_ttl_ms: Real
+    snapshot_s: Positive
+
+
+class ThresholdSettings(Section, frozen=True, kw_only=True):
+    """[threshold]"""
+
+    budget: Positive
+    enter: Share
+    exit: Share
+    risk_bps: Bps
+    stop_deviations: Annotated[float, Meta(gt=0, le=100)]
+    hold_bars: Positive
+
+
+class PulseSettings(Section, frozen=True, kw_only=True):
+    """[pulse]"""
+
+    notional: Positive
+    every_s: Positive
+    hold_s: Positive
+
+
+class RiskSettings(Section, frozen=True, kw_only=True):
+    """[risk]"""
+
+    max_order_notional: Positive
+    max_position_notional: Positive
+    max_gross_exposure: Positive
+    daily_loss: Positive
+    price_collar_bps: Bps
+    order_rate: Positive
+    order_window_ms: Real
+    stale_data_ms: Real
+    verdict_ttl_ms: Real
+    writer_behind_s: Positive
+
+
+class GatewaySettings(Section, frozen=True, kw_only=True):
+    """[gateway]"""
+
+    max_order_notional: Positive
+    max_open_orders: Positive
+    order_rate: Positive
+    order_window_ms: Real
+    collar_bps: Bps
+    risk_silence_ms: Annotated[int, Meta(ge=300, le=10_000)]
+    answer_ms: Annotated[int, Meta(ge=100, le=60_000)]
+    recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)]
+    poll_ms: Real
+    reconcile_ms: Real
 
 
 class WriterSettings(Section, frozen=True, kw_only=True):
@@ -124,6 +205,12 @@ class Settings(Section, frozen=True, kw_only=True):
     exchange: ExchangeSettings
     venue: VenueSettings
     ingest: IngestSettings
+    predictor: PredictorSettings
+    engine: EngineSettings
+    threshold: ThresholdSettings
+    pulse: PulseSettings
+    risk: RiskSettings
+    gateway: GatewaySettings
     writer: WriterSettings
     monitor: MonitorSettings
     warden: WardenSettings

@@ -44,12 +44,14 @@ class Stream(msgspec.Struct, frozen=True):
 
 _MARKET = ("writer_market",)
 _TRADING = ("writer_trading",)
+_ANALYTICS = ("writer_analytics",)
+_BOTH = ("writer_trading", "writer_analytics")
 
 _JOURNALED = (
     Stream(1, "ingest.trade", "C", (market.Trade,), _MARKET, 2),
     Stream(2, "ingest.quote", "C", (market.Quote,), (), 2),
     Stream(3, "ingest.depth", "C", (market.DepthSnapshot, market.DepthUpdate), (), 2),
-    Stream(4, "ingest.bar", "B", (market.Bar,), _MARKET, 14),
+    Stream(4, "ingest.bar", "B", (market.Bar,), ("writer_market", "writer_analytics"), 14),
     Stream(
         5,
         "ingest.feed",
@@ -58,9 +60,9 @@ _JOURNALED = (
         ("writer_market", "writer_trading"),
         14,
     ),
-    Stream(10, "predictor.forecast", "B", (forecast.Forecast,), (), 30),
+    Stream(10, "predictor.forecast", "B", (forecast.Forecast,), _ANALYTICS, 30),
     Stream(11, "predictor.pattern", "B", (forecast.Pattern,), (), 30),
-    Stream(12, "predictor.score", "B", (forecast.Score,), (), 30),
+    Stream(12, "predictor.score", "B", (forecast.Score, forecast.ModelCard), _ANALYTICS, 30),
     Stream(15, "optimizer.weights", "B", (forecast.Weights,), (), 30),
     Stream(
         20,
@@ -75,11 +77,11 @@ _JOURNALED = (
             trading.StrategyResumed,
             trading.PairLocked,
         ),
-        _TRADING,
+        _BOTH,
         30,
     ),
     Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _TRADING, 30),
-    Stream(25, "risk.verdict", "B", (trading.Verdict,), _TRADING, 30),
+    Stream(25, "risk.verdict", "B", (trading.Verdict,), _BOTH, 30),
     Stream(
         26,
         "risk.event",
@@ -89,6 +91,7 @@ _JOURNALED = (
             trading.LimitBreached,
             trading.LimitChanged,
             trading.LimitReleased,
+            trading.DayOpened,
             trading.Protection,
         ),
         _TRADING,
@@ -118,11 +121,11 @@ _JOURNALED = (
             orders.Reconciled,
             orders.RequestWeight,
         ),
-        _TRADING,
+        _BOTH,
         3650,
     ),
     Stream(35, "monitor.alert", "B", (house.Alert,), (), 90),
-    Stream(40, "backtest.result", "B", (house.BacktestResult,), (), 365),
+    Stream(40, "backtest.result", "B", (house.BacktestResult,), ("writer_backtest",), 365),
     Stream(45, "warden.process", "E", (house.ProcessState,)),
 )
 

@@ -55,6 +55,12 @@ class Decision(Message, tag=42, frozen=True, kw_only=True):
     bar_open_ns: int = 0
     client_order_id: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    moment: str = ""  # names the decision in the ids of its orders
+    qty: int = 0  # the position wanted, qty_exp; 0: none
+    stop_px: int = 0  # where the position is given up; 0: no stop
+    px_exp: int = 0
+    qty_exp: int = 0
+    until_ns: int = 0  # market time at which a position is closed at the latest; 0: never
 
 
 class StrategyFailed(Message, tag=43, frozen=True, kw_only=True):
@@ -170,6 +176,15 @@ class LimitReleased(Message, tag=64, frozen=True, kw_only=True):
     scope: str
     by: str
     reason: str
+
+
+class DayOpened(Message, tag=66, frozen=True, kw_only=True):
+    """What the account was worth when a UTC day began: the anchor of the daily loss."""
+
+    quote: str
+    equity: int
+    quote_exp: int
+    deposits: int = 0  # booked so far, so that money moved in or out is no profit or loss
 
 
 class Protection(Message, tag=65, frozen=True, kw_only=True):

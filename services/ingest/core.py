@@ -36,6 +36,7 @@ class Ingest(Service):
             grace_ns=own.bar_grace_ms * MS_NS,
             stale_ns=own.stale_data_ms * MS_NS,
             history_ns=own.history_days * DAY_NS,
+            quote_ns=own.quote_ms * MS_NS,
         )
         self.state = State(feeds={symbol: Feed(symbol=symbol) for symbol in self.symbols})
         self.lines: dict[str, Line] = {}

@@ -15,7 +15,6 @@ from services.ingest.effects import (
 from services.ingest.feed import hear_fetched, hear_live
 from services.ingest.line import Line, Pass
 from services.ingest.listing import hear_listing
-from services.ingest.quotes import hear_quote
 from services.ingest.state import Feed
 
 OfOne = Connected | LiveTrades | LiveQuote | FetchedTrades | FetchedBars | Timer | Unanswered
@@ -48,7 +47,7 @@ def take_in(turn: Pass, message: OfOne | OfAll) -> None:
         case LiveTrades():
             hear_live(turn, message.trades, message.recv_ns)
         case LiveQuote():
-            hear_quote(turn, message)
+            line.quote = message
         case FetchedTrades():
             hear_fetched(turn, message)
         case FetchedBars():

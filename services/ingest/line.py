@@ -7,7 +7,7 @@ import msgspec
 
 from bus.service import Said
 from schema.head import Message
-from services.ingest.effects import NONE, FetchTrades, RawTrade
+from services.ingest.effects import NONE, FetchTrades, LiveQuote, RawTrade
 from services.ingest.state import Feed, apply, draft_of
 
 
@@ -17,6 +17,7 @@ class Pace(msgspec.Struct, frozen=True):
     grace_ns: int
     stale_ns: int
     history_ns: int
+    quote_ns: int = 0
 
 
 class Line(msgspec.Struct):
@@ -48,6 +49,8 @@ class Line(msgspec.Struct):
     lag_ns: int = NONE  # the least by which its trades are older than our clock says
     probed_ns: int = 0  # when a silent feed was last checked
     wake_ns: int = 0
+    quote: LiveQuote | None = None  # the newest top of the book, while it is not said
+    quoted_ns: int = 0  # when one was last said
 
 
 class Pass:

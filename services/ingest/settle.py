@@ -11,11 +11,13 @@ from services.ingest.bars import close_bars, next_close_ns
 from services.ingest.effects import NONE, FetchBars
 from services.ingest.feed import ask_trades, missing
 from services.ingest.line import Pass
+from services.ingest.quotes import quote_due_ns, say_quote
 
 
 def settle(turn: Pass) -> None:
     """Do what the standing of this symbol asks for."""
     close_bars(turn)
+    say_quote(turn)
     if turn.line.listed and turn.now_ns >= turn.line.retry_ns:
         _ask_trades(turn)
         _ask_bars(turn)
@@ -91,6 +93,7 @@ def _wake(turn: Pass) -> None:
         close_ns and close_ns + turn.wait_ns,
         _silent_ns(turn),
         history_target_ns(turn) + turn.wait_ns,
+        quote_due_ns(turn),
     ]
     at_ns = min((at for at in times if at > turn.now_ns), default=0)
     if at_ns and (line.wake_ns <= turn.now_ns or at_ns < line.wake_ns):

@@ -29,7 +29,7 @@ from services.monitor.conditions import (
     of_writer,
 )
 from services.monitor.effects import DiskSeen
-from services.monitor.lag import Lag
+from bus.lag import Lag
 from services.monitor.state import State, key
 
 CHECK_S = 0.5

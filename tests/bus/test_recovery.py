@@ -106,7 +106,7 @@ def test_inputs_that_are_gone_make_the_recovery_folded(tmp_path: Path) -> None:
     desk.start()
     assert (desk.toy.state.total, desk.toy.state.states) == (books.total, books.states)
     assert grade(desk) == "folded"
-    (note,) = [m for m in records(desk.journals, EVENT.name) if isinstance(m, Recovered)]
+    (note,) = [m for m in records(desk.journals, VERDICT.name) if isinstance(m, Recovered)]
     assert "no longer kept" in note.missing
 
 

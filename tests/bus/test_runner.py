@@ -93,15 +93,25 @@ def test_a_turn_is_recorded_before_what_it_led_to(desk: Desk) -> None:
     assert turn.code == "one."
 
 
+def test_a_turn_costs_no_sync_of_the_strongest_stream_that_it_does_not_write_to(desk: Desk) -> None:
+    desk.start()
+    desk.source.say(1)  # The toy says a verdict alone.
+    settle(desk.runner)
+    assert records(desk.journals, "risk.event") == []
+    turn, told = records(desk.journals, "risk.verdict")
+    assert isinstance(turn, Inputs)
+    assert isinstance(told, Verdict)
+
+
 def test_a_silent_turn_is_recorded_after_a_second_at_the_latest(desk: Desk) -> None:
     desk.start()
     settle(desk.runner)
-    before = desk.journals.reader(STREAMS["risk.event"]).last()
+    weakest = STREAMS["risk.verdict"]
+    before = desk.journals.reader(weakest).last()
     desk.clock.advance(1_100_000_000)
     settle(desk.runner)
-    reader = desk.journals.reader(STREAMS["risk.event"])
-    (frame,) = reader.read(before)
-    (turn,) = decode(STREAMS["risk.event"].number, frame.body)
+    (frame,) = desk.journals.reader(weakest).read(before)
+    (turn,) = decode(weakest.number, frame.body)
     assert isinstance(turn, Inputs)
     assert isinstance(inline_decoder().decode(turn.local[0][1]), Started)
 
@@ -184,7 +194,7 @@ def test_other_code_folds_the_books_and_refills_the_windows(desk: Desk) -> None:
     assert desk.toy.state == books
     settle(desk.runner)
     assert Started(epoch=2, grade="folded") in desk.toy.heard
-    (note,) = [m for m in records(desk.journals, "risk.event") if isinstance(m, Recovered)]
+    (note,) = [m for m in records(desk.journals, "risk.verdict") if isinstance(m, Recovered)]
     assert note.missing == "the code or a setting is another"
 
 

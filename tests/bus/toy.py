@@ -208,7 +208,7 @@ def launch(
     settings: str = "",
 ) -> Runner:
     """Start a service on a hub, as its process would."""
-    place: Place = hub.join(wanted(parts.core.hears))
+    place: Place = hub.join(wanted(parts.core))
     pulse = Pulse(parts.core.name, place, clock)
     pulse.code, pulse.settings = code, settings
     log = Log(logs, parts.core.name, "test", clock, (1 << 20, 2))

@@ -21,7 +21,7 @@ SCHEMA_IMPORTS = frozenset(
 )
 """All that schema needs; none of it does I/O, reads a clock or writes a log."""
 
-CORE_IMPORTS_OF_BUS = frozenset({"bus.service", "bus.errors", "bus.health"})
+CORE_IMPORTS_OF_BUS = frozenset({"bus.service", "bus.errors", "bus.health", "bus.lag"})
 
 EDGES = "services/*/edge*.py"
 HTTP = (EDGES, "services/venue/*", "services/monitor/*", "services/web/*")

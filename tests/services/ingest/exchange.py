@@ -1,5 +1,6 @@
 """An exchange as a list of trades, and a stand on which the core of ingest hears from it."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import groupby
@@ -26,6 +27,7 @@ from services.ingest.effects import (
     Redial,
     Redialed,
 )
+from tests.services.shipped import shipped
 
 SYMBOL = "BTC/USDT"
 MINUTE_MS = 60_000
@@ -58,41 +60,19 @@ MARKET = {
 
 
 def settings(
-    port: int = 8090, symbols: tuple[str, ...] = (SYMBOL,), stale_ms: int = STALE_MS
+    port: int = 8090,
+    symbols: tuple[str, ...] = (SYMBOL,),
+    stale_ms: int = STALE_MS,
+    quote_ms: int = 0,
 ) -> Settings:
-    return msgspec.convert(  # all of it: a core takes the whole of the settings
-        {
-            "mode": "local",
-            "house": {"number": 0},
-            "clock": {"scale": 1.0},
-            "ports": {"web": 8501, "metrics": 9464, "venue": port},
-            "exchange": {"name": "binance", "account": ""},
-            "venue": {
-                "market": "synthetic",
-                "seed": 7,
-                "symbol": symbols,
-                "replay": (),
-                "start": "",
-                "history_days": 1,
-            },
-            "ingest": {
-                "symbols": (),
-                "history_days": 1,
-                "bar_grace_ms": GRACE_MS,
-                "stale_data_ms": stale_ms,
-            },
-            "writer": {"wal_checkpoint_mib": 4, "wal_alarm_mib": 64},
-            "monitor": {"lag_ms": 1000, "writer_behind_s": 60, "disk_free_mib": 1},
-            "warden": {
-                "exits": 5,
-                "within_s": 60,
-                "retry_s": 30,
-                "retry_max_s": 600,
-                "start_deadline_s": 60,
-            },
-            "log": {"file_mib": 1, "files": 1},
-        },
-        Settings,
+    return shipped(
+        RRR_CLOCK__SCALE="1",
+        RRR_PORTS__VENUE=str(port),
+        RRR_VENUE__SYMBOL=json.dumps(symbols),
+        RRR_INGEST__HISTORY_DAYS="1",
+        RRR_INGEST__BAR_GRACE_MS=str(GRACE_MS),
+        RRR_INGEST__STALE_DATA_MS=str(stale_ms),
+        RRR_INGEST__QUOTE_MS=str(quote_ms),
     )
 
 
@@ -174,20 +154,21 @@ class Exchange:
 class Stand:
     """Plays the runner and the edge for one core, one input at a time."""
 
-    def __init__(self, exchange: Exchange, now_ns: int) -> None:
+    def __init__(self, exchange: Exchange, now_ns: int, quote_ms: int = 0) -> None:
+        self.settings = settings(quote_ms=quote_ms)
         self.exchange = exchange
         self.now_ns = now_ns
         self.said: list[Message] = []
         self.fresh()
 
     def fresh(self) -> None:
-        self.core = Ingest(settings())
+        self.core = Ingest(self.settings)
         self._begin()
 
     def restart(self, *, from_snapshot: bool) -> None:
         """Kill the core and start another from a snapshot, or from all that was ever said."""
         packed = msgspec.msgpack.encode(self.core.state)
-        self.core = Ingest(settings())
+        self.core = Ingest(self.settings)
         if from_snapshot:
             self.core.state = msgspec.msgpack.decode(packed, type=type(self.core.state))
         else:

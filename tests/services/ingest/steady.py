@@ -24,6 +24,7 @@ def ready(stand: Stand) -> Stand:
     return stand
 
 
-def steady(kept_from: int = 0, recent: int = 200, first_id: int = 1) -> Stand:
+def steady(kept_from: int = 0, recent: int = 200, first_id: int = 1, quote_ms: int = 0) -> Stand:
     tape = tape_of(STEADY, first_id)
-    return ready(Stand(Exchange(tape, recent, kept_from), (START_MS + 65_000) * MS))
+    now_ns = (START_MS + 65_000) * MS
+    return ready(Stand(Exchange(tape, recent, kept_from), now_ns, quote_ms))

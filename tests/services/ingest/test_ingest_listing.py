@@ -65,3 +65,12 @@ def test_a_finer_price_gives_every_book_more_decimals_and_no_rounding() -> None:
     assert bar.px_exp == 4
     assert bar.open % 100 == 0
     assert 600_000_000 <= bar.low <= bar.high < 601_000_000
+
+
+def test_quotes_are_said_no_oftener_than_asked_for_and_the_newest_is_not_lost() -> None:
+    stand = steady(quote_ms=1_000)
+    for update_id, bid in enumerate(("60000.00", "60000.01", "59999.99"), start=1):
+        stand.hear(quote(bid, update_id))
+    assert [m.bid_px for m in stand.said if isinstance(m, Quote)] == [6_000_000]
+    stand.advance(2_000)
+    assert [m.bid_px for m in stand.said if isinstance(m, Quote)] == [6_000_000, 5_999_999]

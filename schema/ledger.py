@@ -1,0 +1,199 @@
+"""The books of an account: what fills and deposits make of cash, positions and profit.
+
+Everything is an integer with decimals of its own. A position is (qty, cost), with the sign of qty
+on both; its average price is a view. Reducing c of q takes `cost * c // q`, toward zero, out of the
+cost. A fee in the base asset takes that much of the position, and what it cost is the fee; a fee
+in a third asset stands in that asset's balance alone. So, in the quote asset and to the last unit,
+`cash + qty * mark = deposits + realized + (qty * mark - cost) - fees` holds at every step.
+"""
+
+import msgspec
+
+from schema.identity import tag_of
+from schema.orders import Deposit, Fill
+from schema.units import ceil_scale, floor_scale, rescale
+
+TRADING = "trading"
+ACCOUNT = ""
+"""The book of the whole account, beside those of the strategies."""
+
+
+class Money(msgspec.Struct, array_like=True):
+    """An amount of one asset; it gains decimals when one is needed, and never loses one."""
+
+    amount: int = 0
+    exp: int = 0
+
+    def add(self, amount: int, exp: int) -> None:
+        """Add an amount exactly."""
+        if exp > self.exp:
+            self.amount, self.exp = rescale(self.amount, self.exp, exp), exp
+        self.amount += rescale(amount, exp, self.exp)
+
+
+class Holding(msgspec.Struct, array_like=True):
+    """A position in one symbol, and what it has earned so far; money is in the quote asset."""
+
+    px_exp: int
+    qty_exp: int
+    quote_exp: int
+    qty: int = 0
+    cost: int = 0
+    realized: int = 0  # before fees
+    fees: int = 0
+
+    @property
+    def flat(self) -> bool:
+        return self.qty == 0
+
+    def worth(self, px: int) -> int:
+        """Return what the position is worth at a price, rounded against us."""
+        return floor_scale(px * self.qty, self.px_exp + self.qty_exp, self.quote_exp)
+
+    def unrealized(self, px: int) -> int:
+        """Return what closing at a price would add, before fees."""
+        return self.worth(px) - self.cost
+
+
+class Ledger(msgspec.Struct):
+    """All balances and positions; `holdings` by "symbol" and by "symbol strategy-tag"."""
+
+    balances: dict[str, Money] = {}
+    deposits: dict[str, Money] = {}
+    holdings: dict[str, Holding] = {}
+    fees: dict[str, Money] = {}  # by asset, in that asset
+    seen: dict[str, set[str]] = {}  # trade ids of each symbol
+    fills: int = 0
+    repeats: int = 0
+
+    def holding(self, symbol: str, tag: str = ACCOUNT) -> Holding | None:
+        """Return the account's position in a symbol, or that of one strategy's tag."""
+        return self.holdings.get(book_of(symbol, tag))
+
+    def balance(self, asset: str) -> Money:
+        """Return a balance; zero when there never was one."""
+        return self.balances.get(asset, Money())
+
+
+def book_of(symbol: str, tag: str) -> str:
+    """Return the key of a position."""
+    return f"{symbol} {tag}" if tag else symbol
+
+
+def deposit(ledger: Ledger, message: Deposit) -> None:
+    """Book money that came or went by other ways than trading."""
+    if message.book != TRADING:
+        return
+    for books in (ledger.balances, ledger.deposits):
+        books.setdefault(message.asset, Money()).add(message.amount, message.exp)
+
+
+def book(ledger: Ledger, fill: Fill) -> bool:
+    """Book one fill; False for one that was booked before."""
+    seen = ledger.seen.setdefault(fill.symbol, set())
+    if fill.venue_trade_id in seen:
+        ledger.repeats += 1
+        return False
+    seen.add(fill.venue_trade_id)
+    ledger.fills += 1
+    _move(ledger, fill)
+    for tag in (ACCOUNT, tag_of(fill.client_order_id)):
+        key = book_of(fill.symbol, tag)
+        if key not in ledger.holdings:
+            ledger.holdings[key] = Holding(fill.px_exp, fill.qty_exp, fill.quote_exp)
+        _hold(ledger.holdings[key], fill)
+    return True
+
+
+def _move(ledger: Ledger, fill: Fill) -> None:
+    base, _, quote = fill.symbol.partition("/")
+    sign = 1 if fill.side == "buy" else -1
+    for asset, amount, exp in (
+        (base, sign * fill.qty, fill.qty_exp),
+        (quote, -sign * fill.quote_qty, fill.quote_exp),
+        (fill.fee_asset, -fill.fee, fill.fee_exp),
+    ):
+        ledger.balances.setdefault(asset, Money()).add(amount, exp)
+    ledger.fees.setdefault(fill.fee_asset, Money()).add(fill.fee, fill.fee_exp)
+
+
+def _hold(holding: Holding, fill: Fill) -> None:
+    base, _, quote = fill.symbol.partition("/")
+    _grow(holding, fill, base)
+    sign = 1 if fill.side == "buy" else -1
+    qty = rescale(fill.qty, fill.qty_exp, holding.qty_exp)
+    money = rescale(fill.quote_qty, fill.quote_exp, holding.quote_exp)
+    _trade(holding, sign, qty, money)
+    if fill.fee_asset == quote:
+        holding.fees += rescale(fill.fee, fill.fee_exp, holding.quote_exp)
+    elif fill.fee_asset == base:
+        _pay_in_base(holding, rescale(fill.fee, fill.fee_exp, holding.qty_exp))
+
+
+def _grow(holding: Holding, fill: Fill, base: str) -> None:
+    # A fee in base has more decimals than the lot; a fee in quote may have more than the price.
+    qty_exp = max(holding.qty_exp, fill.qty_exp, fill.fee_exp if fill.fee_asset == base else 0)
+    in_quote = fill.fee_asset == fill.symbol.partition("/")[2]
+    quote_exp = max(holding.quote_exp, fill.quote_exp, fill.fee_exp if in_quote else 0)
+    holding.qty = rescale(holding.qty, holding.qty_exp, qty_exp)
+    for name in ("cost", "realized", "fees"):
+        setattr(holding, name, rescale(getattr(holding, name), holding.quote_exp, quote_exp))
+    holding.qty_exp, holding.quote_exp = qty_exp, quote_exp
+    holding.px_exp = max(holding.px_exp, fill.px_exp)
+
+
+def _trade(holding: Holding, sign: int, qty: int, money: int) -> None:
+    if holding.qty * sign >= 0:
+        holding.qty += sign * qty
+        holding.cost += sign * money
+        return
+    closed = min(qty, abs(holding.qty))
+    part = money * closed // qty
+    removed = _take_out(holding, closed)
+    holding.realized += -sign * part - removed
+    if qty > closed:  # Through zero: the rest opens the other way.
+        holding.qty = sign * (qty - closed)
+        holding.cost = sign * (money - part)
+
+
+def _pay_in_base(holding: Holding, fee: int) -> None:
+    if fee <= 0 or holding.qty <= 0:
+        holding.qty -= fee  # A rebate, or from an open short: it costs nothing that is known.
+        return
+    paid = min(fee, holding.qty)
+    holding.fees += _take_out(holding, paid)
+    holding.qty -= fee - paid
+
+
+def _take_out(holding: Holding, qty: int) -> int:
+    """Take some of a position out, and return what it had cost."""
+    whole = abs(holding.qty)
+    removed = abs(holding.cost) * qty // whole
+    removed = removed if holding.cost >= 0 else -removed
+    if qty == whole:
+        removed = holding.cost
+    holding.cost -= removed
+    holding.qty -= qty if holding.qty > 0 else -qty
+    return removed
+
+
+def equity(ledger: Ledger, quote: str, exp: int, marks: dict[str, tuple[int, int]]) -> int | None:
+    """Return cash and positions in the quote asset, rounded down; None when a price is missing.
+
+    `marks` has a price and its decimals by symbol.
+    """
+    cash = ledger.balance(quote)
+    total = floor_scale(cash.amount, cash.exp, exp)
+    for key, holding in ledger.holdings.items():
+        if " " in key or holding.flat or key.partition("/")[2] != quote:
+            continue
+        if key not in marks:
+            return None
+        px, px_exp = marks[key]
+        total += floor_scale(px * holding.qty, px_exp + holding.qty_exp, exp)
+    return total
+
+
+def reserve(px: int, qty: int, exp: int, quote_exp: int, fee_bps: int) -> int:
+    """Return what an order may cost at most, its fee included."""
+    return ceil_scale(px * qty * (10_000 + fee_bps), exp + 4, quote_exp)
