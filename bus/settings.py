@@ -153,6 +153,8 @@ def _parsed(value: Any, kind: Any) -> Any:
         return value if isinstance(value, list) else _list(value)
     if not isinstance(value, _Text):
         return value
+    if kind is bool:
+        return {"true": True, "false": False}.get(value.lower(), str(value))
     return _number(value, kind) if kind in {int, float} else str(value)
 
 

@@ -67,6 +67,14 @@ def test_outside_of_a_house_there_is_none(tmp_path: Path) -> None:
         find_root(tmp_path)
 
 
+@pytest.mark.parametrize(("text", "found"), [("true", True), ("False", False)])
+def test_a_yes_or_no_is_read_from_the_environment(
+    tmp_path: Path, text: str, *, found: bool
+) -> None:
+    house = opened(checkout(tmp_path), RRR_PREDICTOR__TRAIN=text)
+    assert house.settings.predictor.train is found
+
+
 def test_local_settings_beat_shipped_ones_and_the_environment_beats_both(tmp_path: Path) -> None:
     root = checkout(tmp_path, "[venue]\nseed = 11\nhistory_days = 3\n")
     house = opened(root, RRR_VENUE__SEED="12")
@@ -137,6 +145,7 @@ WRONG = [
     ({"RRR_HOMEE": "/a"}, "write RRR_HOME"),
     ({"RRR_CLOCK__SCALE": "fast"}, "RRR_CLOCK__SCALE: `clock.scale` is 'fast': Expected `float`"),
     ({"RRR_CLOCK__SCALE": "nan"}, "`clock.scale` is nan"),
+    ({"RRR_PREDICTOR__TRAIN": "1"}, "`predictor.train` is '1': Expected `bool`, got `str`"),
     ({"RRR_CLOCK__SCALE": "0"}, "`clock.scale` is 0.0: Expected `float` > 0.0"),
     ({"RRR_VENUE__SEED": "-1"}, "RRR_VENUE__SEED: `venue.seed` is -1: Expected `int` >= 0"),
     ({"RRR_VENUE__SEED": str(2**31)}, "`venue.seed` is 2147483648: Expected `int` <= 2147483647"),

@@ -41,6 +41,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvloop": ("bus/edge.py",),
     "ccxt": ("services/ingest/edge*.py", "services/gateway/edge*.py"),
     "torch": ("services/predictor/*",),
+    "safetensors": ("services/predictor/*",),
     "numpy": ("bus/rows.py", *(f"services/{name}/*" for name in NUMBERS)),
     "aiohttp": HTTP,
     "http": HTTP,

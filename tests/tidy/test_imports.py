@@ -22,7 +22,7 @@ BY_FOLDER = {
     "monitor": SMALL | {"apsw"},
     "warden": SMALL | {"apsw"},
     "writer": SMALL,
-    "predictor": NOBODY | {"ccxt", "aiohttp", "rich"},
+    "predictor": NOBODY | {"ccxt", "aiohttp", "rich", "torch", "apsw"},
     "gateway": NOBODY | {"torch", "apsw", "rich"},
 }
 """What must stay outside of each process; a folder that is not named loads nothing heavy."""
