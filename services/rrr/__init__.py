@@ -13,6 +13,16 @@ VERBS = {
     "restart": ("house", "services.rrr.house"),
     "status": ("house", "services.rrr.house"),
     "logs": ("house", "services.rrr.house"),
+    "orders": ("trading", "services.rrr.trading"),
+    "positions": ("trading", "services.rrr.trading"),
+    "trades": ("trading", "services.rrr.trading"),
+    "why": ("trading", "services.rrr.why"),
+    "why-not": ("trading", "services.rrr.why_not"),
+    "kill": ("safety", "services.rrr.kill"),
+    "resume": ("safety", "services.rrr.resume"),
+    "risk": ("safety", "services.rrr.limits"),
+    "strategy": ("strategies", "services.rrr.resume"),
+    "train": ("strategies", "services.rrr.train"),
     "db": ("store", "services.rrr.db"),
     "bus": ("bus", "services.rrr.bus"),
 }
@@ -28,7 +38,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = getattr(import_module(VERBS[cmd_name][1]), cmd_name)
+        command = getattr(import_module(VERBS[cmd_name][1]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

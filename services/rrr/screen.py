@@ -3,19 +3,44 @@
 from typing import Any
 
 HEAD = ("SERVICE", "STATE", "PID", "UP", "RESTARTS", "MEMORY", "LAG", "")
+POSITIONS = ("SYMBOL", "QTY", "AVG PRICE", "UNREALIZED")
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-DEAD_STOP = "no service that trades is part of this house yet"
+MODES = {"synthetic": "local", "replay": "local"}
+SIMULATED = "SIMULATED MARKET AND MONEY"
+MONEY = {"paper": "REAL MARKET, SIMULATED MONEY", "live": "REAL MARKET AND MONEY"}
 
 
 def screen(report: dict[str, Any]) -> str:
     """Return the whole screen."""
     ready = "READY" if report["ready"] else "NOT READY"
-    lines = [_trading(report), *(_stop(stop) for stop in report["stops"])]
-    lines += [f"World: {report['world']} ({report['mode']})   {ready}", ""]
+    lines = [_trading(report), *(stop_line(stop) for stop in report["stops"])]
+    lines += [f"{world_line(report['world'], report['mode'])}   {ready}", ""]
+    lines += [*_books(report), ""]
     lines += table([HEAD, *(_service(service) for service in report["services"])])
     shards = [_shard(shard) for shard in report["shards"]]
     lines += ["", *table([("SHARD", "OK", "BEHIND", "SIZE"), *shards])]
     return "\n".join(lines)
+
+
+def world_line(world: str, mode: str = "") -> str:
+    """Return which world this is, and whether its market and money are real."""
+    mode = mode or mode_of(world)
+    return f"World: {world} ({mode})   {MONEY.get(mode, SIMULATED)}"
+
+
+def mode_of(world: str) -> str:
+    """Return the mode that a world's name tells."""
+    first = world.partition("-")[0]
+    return MODES.get(first, first)
+
+
+def stop_line(stop: dict[str, str]) -> str:
+    """Return what stops trading, and what starts it again."""
+    since = f", since {stop['since']}" if stop["since"] else ""
+    return (
+        f"  {stop['scope']}: {stop['what']}{since}, by {stop['by']}: "
+        f"{stop['why']} -> {stop['release']}"
+    )
 
 
 def table(rows: list[tuple[str, ...]]) -> list[str]:
@@ -38,19 +63,20 @@ def mebibytes(size: int) -> str:
 
 
 def _trading(report: dict[str, Any]) -> str:
-    if report["trading"]:
-        return "Trading: YES"
-    traders = {"engine", "risk", "gateway"}
-    here = {service["name"] for service in report["services"]}
-    why = "" if report["stops"] or here >= traders else f"   {DEAD_STOP}"
-    return f"Trading: NO{why}"
+    return f"Trading: {'YES' if report['trading'] else 'NO'}"
 
 
-def _stop(stop: dict[str, str]) -> str:
-    return (
-        f"  {stop['scope']}: {stop['what']}, since {stop['since']}, by {stop['by']}: "
-        f"{stop['why']} -> {stop['release']}"
-    )
+def _books(report: dict[str, Any]) -> list[str]:
+    risk, counts = report["risk"], report["orders"]
+    state = f"   Risk: {risk['state']} {risk['reason']}".rstrip() if risk["state"] else ""
+    lines = [f"Equity: {report['equity']}{state}"]
+    rows = [
+        (one["symbol"], one["qty"], one["avg_price"], one["unrealized"])
+        for one in report["positions"]
+    ]
+    lines += table([POSITIONS, *rows]) if rows else ["Positions: none"]
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return [*lines, f"Orders: {told}"]
 
 
 def _service(service: dict[str, Any]) -> tuple[str, ...]:

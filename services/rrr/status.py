@@ -1,5 +1,6 @@
 """`rrr status` as data: the contract that scripts and the dashboard read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,37 +8,48 @@ from bus.clock import Clock
 from bus.errors import UnreachableError
 from bus.health import SECOND, behind
 from bus.house import House
-from schema.units import SECOND_NS, iso
+from schema.units import iso
+from services.rrr.books import Books, read_books
+from services.rrr.screen import mode_of
+from services.rrr.stops import ask_stops, stops_of, trades
 from services.rrr.survey import NotReadyError, Survey, running_house, survey
 
-SHARDS = {"trading": "trading*.db*", "market": "market_data_*.db*"}
+SHARDS = {
+    "trading": "trading*.db*",
+    "market": "market_data_*.db*",
+    "analytics": "analytics*.db*",
+    "backtest": "backtest*.db*",
+}
 """Each shard and its files; `writer_<shard>` is its writer."""
 
-TRADERS = ("engine", "risk", "gateway")
+Stop = dict[str, str]
 
 
 def status(house: House, clock: Clock) -> tuple[dict[str, Any], Survey]:
     """Return the status of the house that runs here, and what it was made from."""
     house = running_house(house)
     found = survey(house, clock)
-    return build(house, found), found
+    return build(house, found, ask_stops(house, found), read_books(house)), found
 
 
-def build(house: House, found: Survey) -> dict[str, Any]:
-    """Return what a survey says, in the form of the contract."""
-    stops = _stops(found)
+def build(
+    house: House, found: Survey, told: Sequence[Stop] = (), books: Books | None = None
+) -> dict[str, Any]:
+    """Return what was found in the form of the contract; `told`: stops, by who latched them."""
+    books = books or Books()
+    stops = stops_of(found, told)
     return {
         "ready": found.ready,
         "mode": _mode(house, found),
         "world": _world(house, found),
-        "trading": _trades(found) and not stops,
+        "trading": trades(house, stops),
         "stops": stops,
         "shards": [_shard(house, found, name) for name in SHARDS],
         "services": [_service(found, name) for name in house.programs],
-        "risk": {"state": "", "reason": ""},
-        "equity": "0",
-        "positions": [],
-        "orders": {"submitted": 0, "filled": 0, "rejected": 0, "denied": 0, "open": 0},
+        "risk": books.risk,
+        "equity": books.equity,
+        "positions": books.positions,
+        "orders": books.orders,
     }
 
 
@@ -58,43 +70,8 @@ def _world(house: House, found: Survey) -> str:
 
 
 def _mode(house: House, found: Survey) -> str:
-    name = _world(house, found).partition("-")[0]
-    modes = {"synthetic": "local", "replay": "local", "paper": "paper", "live": "live"}
-    return modes.get(name, house.settings.mode)
-
-
-def _trades(found: Survey) -> bool:
-    ready = {verdict.service for verdict in found.verdicts if verdict.ready}
-    return ready.issuperset(TRADERS)
-
-
-def _stops(found: Survey) -> list[dict[str, str]]:
-    return [
-        {
-            "what": "service left down after a crash loop",
-            "scope": verdict.service,
-            "since": _since(found, verdict.service),
-            "by": "warden",
-            "why": _why(found, verdict.service),
-            "release": f"supervisorctl start {verdict.service}",
-        }
-        for verdict in found.verdicts
-        if not verdict.ready and found.counter("warden", f"crash_loop.{verdict.service}")
-    ]
-
-
-def _why(found: Survey, service: str) -> str:
-    word = found.last_words.get(service)
-    if word is not None and word.code:
-        return word.message
-    return f"it ended again and again, see logs/system/{service}.out"
-
-
-def _since(found: Survey, service: str) -> str:
-    info = found.processes.get(service)
-    if info is None or not info["stop"]:
-        return ""
-    return iso(info["stop"] * SECOND_NS)
+    mode = mode_of(_world(house, found))
+    return mode if mode in {"local", "paper", "live"} else house.settings.mode
 
 
 def _service(found: Survey, name: str) -> dict[str, Any]:

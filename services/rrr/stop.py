@@ -1,7 +1,7 @@
 """`rrr down`: stop everything in order, and leave no process, socket or lease behind.
 
-Tier by tier: who hears and speaks, then the venue, then the writers, which have seen everything,
-then the warden and the supervisor. Where the supervisor was killed, the services have left by
+Tier by tier: who wants orders, who sends them, everybody else who hears and speaks, then the venue,
+then the writers, which have seen everything, then the warden and the supervisor. Where the supervisor was killed, the services have left by
 themselves when their standard input ended; whoever has not is found by the lease that he holds.
 """
 
@@ -65,8 +65,10 @@ def tiers(programs: tuple[str, ...]) -> list[tuple[str, ...]]:
     A supervisor with nothing left to stop ends at once; else it takes a second for each program.
     """
     writers = tuple(name for name in programs if name.startswith("writer_"))
-    others = tuple(name for name in programs if name not in {*writers, "venue", "warden"})
-    return [others, ("venue",), writers, ("warden",)]
+    alone = ("engine", "gateway", "venue", "warden")
+    others = tuple(name for name in programs if name not in {*writers, *alone})
+    engine, gateway, venue, warden = ((name,) if name in programs else () for name in alone)
+    return [engine, gateway, others, venue, writers, warden]
 
 
 def _stop_tier(supervisor: Supervisor, tier: tuple[str, ...], clock: Clock) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -63,6 +64,27 @@ class Checkout:
         """Return `rrr status --json`."""
         report: dict[str, Any] = json.loads(self.rrr("status", "--json").stdout)
         return report
+
+    @property
+    def run_dir(self) -> Path:
+        """Where sockets and leases are."""
+        return self.root / "data" / "run"
+
+    def journal_dir(self) -> Path:
+        """Return where the journals of the world are that runs here."""
+        world: str = json.loads((self.run_dir / "clock.json").read_text())["world"]
+        return self.root / "data" / world / "journal"
+
+    def kill(self, name: str) -> None:
+        """Kill -9 a process, and wait until all is READY again, with another one in its place."""
+        before = self.pids()[name]
+        os.kill(before, signal.SIGKILL)
+        self.until(f"{name} is back", lambda: self._replaced(name, before))
+
+    def _replaced(self, name: str, before: int) -> bool:
+        now = self.status()
+        pids = {one["name"]: one["pid"] for one in now["services"]}
+        return bool(now["ready"]) and pids[name] not in (0, before)
 
     def pids(self) -> dict[str, int]:
         """Return the process of each program."""

@@ -121,7 +121,7 @@ def test_broken_settings_hide_nothing_and_do_not_keep_the_house_up(house: Checko
     local.write_text(local.read_text() + "[ingest]\nhistory_dayz = 3\n")
     status = house.rrr("status")
     assert "history_dayz" in status.stderr
-    assert "World: local-synthetic-7 (local)   READY" in status.stdout
+    assert "World: local-synthetic-7 (local)   SIMULATED MARKET AND MONEY   READY" in status.stdout
     assert status.returncode == 0
     done = house.rrr("down")
     assert "history_dayz" in done.stderr

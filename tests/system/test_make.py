@@ -14,7 +14,8 @@ from services.rrr.stop import tiers
 ROOT = Path(__file__).parents[2]
 MAKE = shutil.which("make")
 PARSED = "import sys; from supervisor.options import ServerOptions as S; S().realize(sys.argv[1:])"
-STOP_S = {"writer_market": 30, "writer_trading": 30}
+WRITERS = frozenset({"writer_market", "writer_trading", "writer_analytics", "writer_backtest"})
+STOP_S = dict.fromkeys(WRITERS, 30) | {"engine": 15, "gateway": 15}
 
 
 def configuration() -> configparser.RawConfigParser:
@@ -124,11 +125,12 @@ def test_a_shutdown_stops_the_writers_last_of_all_programs() -> None:
     assert max(writers) < min(order.values())
 
 
-def test_down_stops_the_writers_after_everybody_they_hear() -> None:
-    first, venue, writers, warden = tiers(tuple(programs()))
-    assert set(first) == {"ingest", "monitor"}
+def test_down_stops_who_wants_before_who_sends_and_the_writers_after_all_they_hear() -> None:
+    engine, gateway, others, venue, writers, warden = tiers(tuple(programs()))
+    assert (engine, gateway) == (("engine",), ("gateway",))
+    assert set(others) == {"ingest", "predictor", "risk", "monitor"}
     assert (venue, warden) == (("venue",), ("warden",))
-    assert set(writers) == {"writer_market", "writer_trading"}
+    assert set(writers) == WRITERS
 
 
 def test_the_folders_that_the_configuration_names_are_kept_by_git() -> None:

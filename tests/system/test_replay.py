@@ -1,8 +1,6 @@
 """A recorded day through the house while its processes are killed: no row lost, none doubled."""
 
 import json
-import os
-import signal
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -51,7 +49,7 @@ def test_killed_in_turn_the_house_keeps_every_row(house: Checkout) -> None:
     world = house.root / "data" / house.status()["world"]
     origin_ms = json.loads((house.root / "data/run/clock.json").read_text())["origin_ns"] // 10**6
     for name in PROGRAMS:
-        _kill(house, name)
+        house.kill(name)
     end_ms = origin_ms + BARS_MIN * MINUTE_MS
     house.until(
         "enough bars",
@@ -68,15 +66,6 @@ def test_killed_in_turn_the_house_keeps_every_row(house: Checkout) -> None:
     _ticks_are_the_venues(ticks, counts)
     assert journals.holes(world / "journal") == []
     _everything_was_said_once(world / "journal")
-
-
-def _kill(house: Checkout, name: str) -> None:
-    before = house.pids()[name]
-    os.kill(before, signal.SIGKILL)
-    house.until(
-        f"{name} is back",
-        lambda: house.pids().get(name, before) != before and house.status()["ready"],
-    )
 
 
 def _bars_are_the_source(bars: list[dict[str, Any]], source: dict[int, Row]) -> None:

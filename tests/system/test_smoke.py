@@ -10,7 +10,11 @@ import pytest
 
 from tests.system.checkout import Checkout
 
-PROGRAMS = ("venue", "ingest", "writer_market", "writer_trading", "monitor", "warden")
+PROGRAMS = (
+    *("venue", "ingest", "predictor", "engine", "risk", "gateway"),
+    *("writer_market", "writer_trading", "writer_analytics", "writer_backtest"),
+    *("monitor", "warden"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,8 @@ def test_status_is_the_contract(house: Checkout) -> None:
 
 
 def test_status_for_people_opens_with_whether_it_trades(house: Checkout) -> None:
-    assert house.rrr("status").stdout.startswith("Trading: NO")
+    house.until("it trades", lambda: house.status()["trading"])
+    assert house.rrr("status").stdout.startswith("Trading: YES")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -1,0 +1,129 @@
+"""The verbs that let it trade again: each shows what stops it, and asks before it releases."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from bus.errors import HouseError
+from schema.house import CommandDone
+from services.rrr.asking import asked, stops_in
+from services.rrr.kill import FILE
+from services.rrr.screen import stop_line, world_line
+from services.rrr.standing import standing_house
+from services.rrr.survey import NotReadyError, running_house
+
+WORD = "resume"
+
+Verb = tuple[str, str, tuple[str, ...]]
+"""Service, verb and arguments of a command."""
+
+
+@click.command()
+@click.argument("words", metavar="[SYMBOL] WHY", nargs=-1, required=True)
+@click.option("--limit", metavar="NAME", help="Release this latched limit of risk.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--remove-file", is_flag=True, help="Remove data/run/KILL first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def resume(
+    words: tuple[str, ...], limit: str | None, *, yes: bool, remove_file: bool, as_json: bool
+) -> None:
+    """Allow trading again, all of it or one SYMBOL; the reason WHY is kept for the audit."""
+    house = running_house(standing_house())
+    service, verb, args = _wish(words, limit)
+    file = house.run / FILE
+    if verb == "resume" and file.exists() and not remove_file:
+        raise NotReadyError(
+            f"{file} lies there and says {_text(file)!r}: the gateway would obey it again",
+            "Remove it, or say `rrr resume --remove-file ...`",
+        )
+    preview = _preview(house.run, service)
+    if not as_json:
+        click.echo("\n".join([world_line(house.world), *preview]))
+    if not yes:
+        _confirm(" ".join((verb, *args)))
+    if verb == "resume" and remove_file:
+        file.unlink(missing_ok=True)
+    _show(asked(house.run, service, verb, args), as_json=as_json)
+
+
+@click.group()
+def strategy() -> None:
+    """Pause a strategy, and let it trade again."""
+
+
+@strategy.command("pause")
+@click.argument("name")
+@click.argument("why")
+def pause(name: str, why: str) -> None:
+    """Stop the entries of a strategy; its exits and stops go on."""
+    house = standing_house()
+    _show(asked(house.run, "engine", "pause", (name, _reason(why))), as_json=False)
+
+
+@strategy.command("resume")
+@click.argument("name")
+@click.argument("why")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def resume_strategy(name: str, why: str, *, yes: bool) -> None:
+    """Let a strategy trade again that was paused or that failed."""
+    house = running_house(standing_house())
+    reason = _reason(why)
+    click.echo("\n".join([world_line(house.world), *_preview(house.run, "engine")]))
+    if not yes:
+        _confirm(f"resume {name} {reason}")
+    _show(asked(house.run, "engine", "resume", (name, reason)), as_json=False)
+
+
+def _wish(words: tuple[str, ...], limit: str | None) -> Verb:
+    if limit is not None:
+        return "risk", "release", (limit, _reason(" ".join(words)))
+    if len(words) == 1 and not _is_symbol(words[0]):
+        return "gateway", "resume", (_reason(words[0]),)
+    if len(words) == 2 and _is_symbol(words[0]):
+        return "gateway", "resume-symbol", (words[0], _reason(words[1]))
+    raise click.UsageError('expected `rrr resume "why"` or `rrr resume SYMBOL "why"`')
+
+
+def _is_symbol(word: str) -> bool:
+    base, slash, quote = word.partition("/")
+    return bool(slash and base.isalnum() and quote.isalnum() and word.isupper())
+
+
+def _reason(text: str) -> str:
+    reason = " ".join(text.split())
+    if not reason:
+        raise click.UsageError("the reason is empty; say why it may trade again")
+    return reason
+
+
+def _preview(run: Path, service: str) -> list[str]:
+    # Whoever does not answer is found out here, before anything is removed.
+    done = asked(run, service, "stops", ())
+    stops = stops_in(done)
+    return [f"{service} stops:", *map(stop_line, stops)] if stops else [f"{service} stops nothing."]
+
+
+def _confirm(what: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is at a terminal to be asked; add --yes")
+    typed = input(f"This will {what}. Type {WORD} to go on: ")
+    if typed.strip() != WORD:
+        raise HouseError("nothing was changed", f"It was typed {typed!r}, expected {WORD}")
+
+
+def _show(done: CommandDone, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode({"ok": done.ok, "text": done.text}).decode())
+    if not done.ok:
+        raise HouseError(f"it was refused: {done.text}", "`rrr status` shows what stops it")
+    if not as_json:
+        click.echo(done.text or "done")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", errors="replace").strip()[:200]
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"

@@ -1,0 +1,123 @@
+"""What stops trading: what the traders latched, and what is wrong with the traders themselves."""
+
+from collections.abc import Iterable, Sequence
+
+from bus.errors import ProtocolError
+from bus.health import DOWN, Verdict
+from bus.house import House
+from bus.wire import ask_all
+from schema.identity import ID_CHARS
+from schema.units import SECOND_NS, iso
+from services.rrr.asking import stops_in
+from services.rrr.survey import Survey
+
+TRADERS = ("gateway", "risk", "engine")
+ASK_MS = 500
+
+Stop = dict[str, str]
+
+
+def ask_stops(house: House, found: Survey) -> list[Stop]:
+    """Return what the traders that answer have latched, asked all at once."""
+    there = [name for name in TRADERS if name in found.heartbeats]
+    if not there:
+        return []
+    try:
+        answers = ask_all(house.run, there, "stops", timeout_ms=ASK_MS)
+    except ProtocolError as error:
+        return [_mute("*", error.what, error.hint)]
+    stops: list[Stop] = []
+    for name in there:
+        done = answers[name]
+        if done is None or not done.ok:
+            why = done.text if done is not None else f"no answer within {ASK_MS} ms"
+            stops.append(_mute(name, why, f"rrr restart {name}"))
+        else:
+            stops += [{**_none(name), **stop} for stop in stops_in(done)]
+    return stops
+
+
+def stops_of(found: Survey, told: Iterable[Stop] = ()) -> list[Stop]:
+    """Return every stop: the traders that do not work, crash loops, and what was latched."""
+    loops = [_crash_loop(found, name) for name in _looping(found)]
+    told = list(told)
+    known = {stop["scope"] for stop in (*loops, *told)}
+    states = {verdict.service: verdict for verdict in found.verdicts}
+    away = [
+        _away(found, name, states.get(name))
+        for name in TRADERS
+        if name not in known and not (name in states and states[name].ready)
+    ]
+    return [*away, *told, *loops]
+
+
+def trades(house: House, stops: Sequence[Stop]) -> bool:
+    """Return whether anything may be bought: some strategy in some symbol is not stopped."""
+    symbols = set(house.settings.ingest.symbols or house.settings.venue.symbol)
+    strategies = set(house.settings.engine.strategies)
+    for stop in stops:
+        scope = stop["scope"]
+        if scope not in symbols | strategies and not _is_narrow(scope):
+            return False
+    scopes = {stop["scope"] for stop in stops}
+    return not (symbols <= scopes or (strategies and strategies <= scopes))
+
+
+def _is_narrow(scope: str) -> bool:
+    # Another symbol than those of the settings, a strategy in a symbol, or one order.
+    return "/" in scope or (len(scope) == ID_CHARS and scope.isalnum())
+
+
+def _looping(found: Survey) -> list[str]:
+    return [
+        verdict.service
+        for verdict in found.verdicts
+        if not verdict.ready and found.counter("warden", f"crash_loop.{verdict.service}")
+    ]
+
+
+def _crash_loop(found: Survey, service: str) -> Stop:
+    return {
+        "what": "service left down after a crash loop",
+        "scope": service,
+        "since": _since(found, service),
+        "by": "warden",
+        "why": _why(found, service),
+        "release": f"supervisorctl start {service}",
+    }
+
+
+def _away(found: Survey, name: str, verdict: Verdict | None) -> Stop:
+    if verdict is None:
+        stop = _mute(name, "supervisord.conf has no such program", "rrr up")
+        return stop | {"what": f"service {name} is not part of this house"}
+    release = f"it clears itself; `rrr logs {name}` says more"
+    if verdict.state in DOWN:
+        release = f"supervisorctl start {name}" if found.alive else "rrr up"
+    if name in found.heartbeats:
+        stop = _mute(name, verdict.reason, release)
+        return stop | {"what": f"service {name} is {verdict.state}"}
+    return _mute(name, f"{verdict.state}: {verdict.reason}", release)
+
+
+def _mute(name: str, why: str, release: str) -> Stop:
+    what = f"service {name} does not answer"
+    return _none(name) | {"what": what, "by": "rrr", "why": why, "release": release}
+
+
+def _none(name: str) -> Stop:
+    return {"what": "", "scope": name, "since": "", "by": name, "why": "", "release": ""}
+
+
+def _why(found: Survey, service: str) -> str:
+    word = found.last_words.get(service)
+    if word is not None and word.code:
+        return word.message
+    return f"it ended again and again, see logs/system/{service}.out"
+
+
+def _since(found: Survey, service: str) -> str:
+    info = found.processes.get(service)
+    if info is None or not info["stop"]:
+        return ""
+    return iso(info["stop"] * SECOND_NS)

@@ -1,0 +1,142 @@
+"""How a step of a trade is told to a person: one line for each kind of message, exact numbers."""
+
+from typing import Any
+
+import msgspec
+
+from schema import forecast, market, orders, trading
+from schema.head import Message
+from schema.units import iso, iso_ms, to_text
+
+STEPS: dict[type[Message], str] = {
+    market.Trade: "trade",
+    market.Quote: "quote",
+    market.Bar: "bar",
+    forecast.Forecast: "forecast",
+    trading.Decision: "decision",
+    trading.OrderIntent: "intent",
+    trading.CancelIntent: "cancel wanted",
+    trading.Verdict: "verdict",
+    orders.OrderSubmitted: "submitted",
+    orders.OrderDenied: "denied",
+    orders.OrderUnconfirmed: "unconfirmed",
+    orders.OrderAccepted: "accepted",
+    orders.OrderRejected: "rejected",
+    orders.OrderTriggered: "triggered",
+    orders.OrderPendingCancel: "cancel sent",
+    orders.OrderCancelRejected: "cancel refused",
+    orders.OrderCanceled: "canceled",
+    orders.OrderExpired: "expired",
+    orders.Fill: "fill",
+}
+"""What each message is called as a step on the way of an order."""
+
+
+def step_name(message: Message) -> str:
+    """Return what a message is called as a step."""
+    return STEPS.get(type(message), type(message).__name__)
+
+
+def tell(message: Message) -> str:
+    """Return what a message says, in one line."""
+    match message:
+        case market.Trade() | market.Quote() | market.Bar():
+            return _market(message)
+        case forecast.Forecast():
+            return _forecast(message)
+        case trading.Decision():
+            return decision(message)
+        case trading.OrderIntent():
+            return intent(message)
+        case trading.Verdict():
+            return _verdict(message)
+        case orders.Fill():
+            return _fill(message)
+    return _event(message)
+
+
+def plain(value: Any) -> Any:
+    """Return a message or a part of it as JSON can hold it, fields by name, bytes as text."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(part) for name, part in msgspec.structs.asdict(value).items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _market(message: market.Trade | market.Quote | market.Bar) -> str:
+    match message:
+        case market.Trade() as m:
+            taker = "seller" if m.buyer_maker else "buyer"
+            px, qty = to_text(m.px, m.px_exp), to_text(m.qty, m.qty_exp)
+            return f"{m.symbol} {qty} at {px}, the {taker} took; trade {m.trade_id}"
+        case market.Quote() as m:
+            return f"{m.symbol} bid {to_text(m.bid_px, m.px_exp)} ask {to_text(m.ask_px, m.px_exp)}"
+        case market.Bar() as m:
+            names = ("open", "high", "low", "close")
+            prices = " ".join(f"{name} {to_text(getattr(m, name), m.px_exp)}" for name in names)
+            volume = f"volume {to_text(m.volume, m.qty_exp)} in {m.trades} trades"
+            return f"{m.symbol} {m.timeframe} of {iso(m.open_ns)}: {prices} {volume}"
+
+
+def _forecast(m: forecast.Forecast) -> str:
+    return (
+        f"{m.symbol} rises with probability {m.probability_up:.4f}, confidence "
+        f"{m.confidence:.4f}, expected return {m.expected_return:+.6f}, "
+        f"within {m.horizon_ns // 1_000_000_000} s; {m.source} {m.model[:16]}"
+    )
+
+
+def decision(m: trading.Decision) -> str:
+    """Return what a strategy decided, and why."""
+    size = f" {to_text(m.qty, m.qty_exp)}" if m.qty else ""
+    stop = f", stop {to_text(m.stop_px, m.px_exp)}" if m.stop_px else ""
+    return f"{m.strategy}: {m.action} {m.symbol}{size}{stop}: {m.reason}{notes(m)}"
+
+
+def notes(m: trading.Decision) -> str:
+    """Return the notes of a decision in brackets."""
+    text = ", ".join(f"{name} {value}" for name, value in m.notes)
+    return f" ({text})" if text else ""
+
+
+def intent(m: trading.OrderIntent) -> str:
+    """Return what a strategy wants."""
+    limit = f", limit {to_text(m.limit_px, m.px_exp)}" if m.limit_px else ""
+    stop = f", stop {to_text(m.stop_px, m.px_exp)}" if m.stop_px else ""
+    seen = f", seen at {to_text(m.ref_px, m.px_exp)}" if m.ref_px else ""
+    why = f": {m.reason}" if m.reason else ""
+    qty = to_text(m.qty, m.qty_exp)
+    return (
+        f"{m.strategy}: {m.leg}, {m.side} {qty} {m.symbol} {m.order_type}{limit}{stop}{seen}{why}"
+    )
+
+
+def _verdict(m: trading.Verdict) -> str:
+    word = "approved" if m.approved else "denied"
+    detail = f" {m.detail}" if m.detail else ""
+    return f"{word} by {m.by}: {m.code}{detail}; good until {iso_ms(m.expires_ns)}"
+
+
+def _fill(m: orders.Fill) -> str:
+    px, qty, fee = to_text(m.px, m.px_exp), to_text(m.qty, m.qty_exp), to_text(m.fee, m.fee_exp)
+    kind = "maker" if m.maker else "taker"
+    late = ", late" if m.late else ""
+    money = to_text(m.quote_qty, m.quote_exp)
+    return (
+        f"{m.side} {qty} at {px} for {money}, fee {fee} {m.fee_asset}, {kind}{late}; "
+        f"trade {m.venue_trade_id}"
+    )
+
+
+def _event(message: Message) -> str:
+    match message:
+        case orders.OrderSubmitted() as m:
+            return f"to the exchange, signed {iso_ms(m.signed_ms * 1_000_000)}"
+        case orders.OrderAccepted() as m:
+            return f"as order {m.venue_order_id} of the exchange, known by its {m.evidence}"
+        case orders.OrderDenied() as m:
+            return f"by {m.by}: {m.code} {m.detail}".rstrip()
+        case orders.OrderRejected() | orders.OrderCancelRejected() as m:
+            return f"by the exchange: {m.code} {m.detail}".rstrip()
+    return str(getattr(message, "reason", ""))

@@ -1,0 +1,160 @@
+"""What stops trading, as `rrr status` tells it, and when it says that nothing does."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from bus.health import Verdict
+from bus.house import House
+from schema.house import Heartbeat
+from services.rrr.screen import screen, world_line
+from services.rrr.status import build
+from services.rrr.stops import TRADERS
+from services.rrr.survey import LastWord, Survey
+from tests.services.bare import bare_house
+from tests.services.rrr.answering import Services
+
+SECOND = 10**9
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with bare_house() as made:
+        yield made
+
+
+def beat(service: str, **fields: Any) -> Heartbeat:
+    base: dict[str, Any] = {
+        "ts_event": 0,
+        "service": service,
+        "state": "READY",
+        "reason": "",
+        "world": "local-synthetic-7",
+        "pid": 7,
+        "started_ns": 10 * SECOND,
+        "turn": 1,
+        "last": (),
+        "synced": (),
+        "cursors": (),
+        "rss_bytes": 30 << 20,
+        "loop_lag_us": 2500,
+    }
+    return Heartbeat(**(base | fields))
+
+
+def found(house: House, **states: str) -> Survey:
+    """Return a survey in which everything is READY but what is named."""
+    verdicts = [Verdict(name, states.get(name, "READY"), "why") for name in house.programs]
+    heartbeats = {v.service: beat(v.service) for v in verdicts if v.state != "STOPPED"}
+    return Survey(70 * SECOND, heartbeats, {}, verdicts, {})
+
+
+def trading_house(house: House, **states: str) -> Survey:
+    """Return a survey of a house with everybody who trades."""
+    survey = found(house, **states)
+    known = {verdict.service for verdict in survey.verdicts}
+    survey.verdicts += [
+        Verdict(name, states.get(name, "READY"), "why") for name in TRADERS if name not in known
+    ]
+    survey.heartbeats = {v.service: beat(v.service) for v in survey.verdicts if v.state != "DEAD"}
+    return survey
+
+
+def stop(what: str, scope: str) -> dict[str, str]:
+    about = {"since": "2026-01-01T00:00:00Z", "by": "ann", "why": "storm", "release": "rrr resume"}
+    return {"what": what, "scope": scope, **about}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "trades"),
+    [
+        ((), True),
+        (("*",), False),
+        (("daily_loss",), False),
+        (("BTC/USDT",), True),
+        (("BTC/USDT", "ETH/USDT", "SOL/USDT"), False),
+        (("pulse",), True),
+        (("pulse", "threshold"), False),
+        (("0a" * 16,), True),
+    ],
+)
+def test_it_trades_while_something_may_be_bought(
+    house: House, scopes: tuple[str, ...], *, trades: bool
+) -> None:
+    stops = [stop("stopped", scope) for scope in scopes]
+    report = build(house, trading_house(house), stops)
+    assert report["trading"] is trades
+    assert report["stops"] == stops
+    lines = screen(report).splitlines()
+    assert lines[0] == f"Trading: {'YES' if trades else 'NO'}"
+    for scope in scopes:
+        line = f"  {scope}: stopped, since 2026-01-01T00:00:00Z, by ann: storm -> rrr resume"
+        assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("state", "what", "release"),
+    [
+        ("DEGRADED", "service risk is DEGRADED", "it clears itself; `rrr logs risk` says more"),
+        ("DEAD", "service risk does not answer", "it clears itself; `rrr logs risk` says more"),
+        ("STOPPED", "service risk is STOPPED", "supervisorctl start risk"),
+    ],
+)
+def test_a_trader_that_does_not_work_is_a_stop(
+    house: House, state: str, what: str, release: str
+) -> None:
+    report = build(house, trading_house(house, risk=state))
+    (one,) = report["stops"]
+    assert (one["what"], one["scope"], one["release"]) == (what, "risk", release)
+    assert report["trading"] is False
+
+
+@pytest.mark.parametrize(
+    ("world", "line"),
+    [
+        ("local-synthetic-7", "(local)   SIMULATED MARKET AND MONEY"),
+        ("replay-0123abcd", "(local)   SIMULATED MARKET AND MONEY"),
+        ("paper-binance", "(paper)   REAL MARKET, SIMULATED MONEY"),
+        ("live-binance-ab12", "(live)   REAL MARKET AND MONEY"),
+    ],
+)
+def test_a_screen_says_what_is_real(world: str, line: str) -> None:
+    assert world_line(world) == f"World: {world} {line}"
+
+
+def test_a_crash_loop_is_a_stop_with_its_release(house: House) -> None:
+    survey = found(house, ingest="STOPPED")
+    survey.heartbeats["warden"] = beat("warden", counters=(("crash_loop.ingest", 1),))
+    survey.last_words["ingest"] = LastWord(1, "it broke", 0)
+    report = build(house, survey)
+    (stop,) = (one for one in report["stops"] if one["scope"] == "ingest")
+    assert stop == {
+        "what": "service left down after a crash loop",
+        "scope": "ingest",
+        "since": "",
+        "by": "warden",
+        "why": "it broke",
+        "release": "supervisorctl start ingest",
+    }
+    assert "it broke -> supervisorctl start ingest" in screen(report)
+
+
+def test_status_asks_the_traders_what_they_stop(house: House) -> None:
+    answers: dict[tuple[str, str], Any] = {
+        (name, "status"): (True, "", msgspec.msgpack.encode(beat(name))) for name in TRADERS
+    }
+    answers |= {(name, "stops"): (True, "", []) for name in TRADERS}
+    answers["gateway", "stops"] = (True, "", [stop("kill level HALTED", "house")])
+    answers["engine", "stops"] = (False, "it still recovers", None)
+    services = Services(house, TRADERS, answers)
+    done = services.rrr("status", "--json")
+    services.close()
+    report = json.loads(done.out)
+    assert report["trading"] is False
+    assert report["stops"][0]["what"] == "kill level HALTED"
+    (mute,) = (one for one in report["stops"] if one["scope"] == "engine")
+    assert (mute["why"], mute["release"]) == ("it still recovers", "rrr restart engine")
+    assert done.code == 3
