@@ -1,4 +1,4 @@
-"""Plays an exchange on loopback: a synthetic or recorded market behind Binance's own interface."""
+"""Plays an exchange on loopback: a market and an account of play money, as Binance offers them."""
 
 NAME = "venue"
 HEARS = ()

@@ -39,4 +39,7 @@ class Venue(Service):
             ("events", served.events),
             ("dropped", served.dropped),
             ("replay_ended_ns", served.ended_ns),
+            ("orders", served.orders),
+            ("fills", served.fills),
+            ("open_orders", served.open_orders),
         )

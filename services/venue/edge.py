@@ -11,22 +11,29 @@ from bus.clock import Clock
 from bus.errors import BusyError, SettingsError
 from bus.house import House
 from bus.service import Bridge, Edge
+from schema.settings import VenueSettings
 from schema.units import MS_NS, iso
+from services.venue.account import Terms, opening_of
 from services.venue.complaints import Complaints
 from services.venue.effects import Served
 from services.venue.ledger import Ledger, ledger_path, write_ledger
 from services.venue.listing import open_market
 from services.venue.market import Market
-from services.venue.rest import Now, Rest
+from services.venue.rest import Answer, Now, Rest
 from services.venue.sockets import Sockets
+from services.venue.store import account_path
+from services.venue.teller import open_teller
 
 HOST = "127.0.0.1"
 TICK_S = 0.05
 TICK_MS_MAX = 10_000
 SERVED_TICKS = 20
 LEDGER_TICKS = 100
+FREE = Terms(0, 0)
 AHEAD_NS = 15_000_000_000
 WEIGHT_NS = 60_000_000_000
+ORDERS_NS = 10_000_000_000
+ORDER_CALLS = frozenset({"POST order", "POST order/oco", "POST orderList/oco"})
 SHUTDOWN_S = 0.5
 
 
@@ -38,17 +45,32 @@ def open_exchange(house: House, clock: Clock) -> "Exchange | None":
     if house.settings.mode != "local":
         return None
     market, first_ns = open_market(house, clock.market_ns())
-    return Exchange(market, house.settings.ports.venue, ledger_path(house.world_dir), first_ns)
+    venue, port = house.settings.venue, house.settings.ports.venue
+    return Exchange(market, port, ledger_path(house.world_dir), first_ns, terms_of(venue))
+
+
+def terms_of(venue: VenueSettings) -> Terms:
+    """Return the fees and the opening balances that the settings name."""
+    try:
+        return Terms(venue.maker_bps, venue.taker_bps, opening_of(venue.balances))
+    except ValueError as error:
+        raise SettingsError(
+            f"`venue.balances` is {list(venue.balances)}: {error}",
+            "Name each asset once, with an amount below 92 billion",
+        ) from error
 
 
 class Exchange(Edge):
-    """Serves one market; market time comes from the bridge's clock."""
+    """Serves one market and one account; market time comes from the bridge's clock."""
 
-    def __init__(self, market: Market, port: int, path: Path, first_ns: int) -> None:
+    def __init__(
+        self, market: Market, port: int, path: Path, first_ns: int, terms: Terms = FREE
+    ) -> None:
         self._market = market
         self._port = port
         self._path = path
         self._first_ns = first_ns
+        self._terms = terms
         self._rest = Rest(market)
         self._sockets = Sockets(market)
         self._complaints = Complaints()
@@ -56,12 +78,14 @@ class Exchange(Edge):
         self._at_ms = 0  # how far the live streams have told
         self._requests = 0
         self._refused = 0
-        self._minute = 0
-        self._weight = 0
+        self._weight = Window(WEIGHT_NS)
+        self._orders = Window(ORDERS_NS)
 
     async def run(self, bridge: Bridge) -> None:
         self._clock = bridge.clock
         self._at_ms = self._now_ms()
+        path = account_path(self._path.parent)
+        self._teller = open_teller(self._market, self._terms, path, self._at_ms)
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -72,18 +96,21 @@ class Exchange(Edge):
         await runner.setup()
         try:
             self._keep(self._ahead_ns())
+            self._teller.advance(self._at_ms)
             await self._listen(runner)
             bridge.ready(None)
             await self._keep_pace(bridge)
         finally:
             self._keep(max(self._clock.market_ns(), self._at_ms * MS_NS))
-            self._sockets.drop_all()
+            self._drop_all()
             await runner.cleanup()
+            self._teller.close()  # Not before the last request has been answered.
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 16)
         for path in ("/stream", "/ws", "/stream/{tail:.*}", "/ws/{tail:.*}"):
             application.router.add_get(path, self._sockets.serve)
+        application.router.add_get("/ws-api/v3", self._serve_caller)
         application.router.add_route("*", "/{tail:.*}", self._answer)
         return application
 
@@ -100,23 +127,34 @@ class Exchange(Edge):
 
     async def _answer(self, request: web.Request) -> web.Response:
         self._requests += 1
-        path = request.path if request.method == "GET" else f"{request.method} {request.path}"
-        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS_NS)
-        answer = self._rest.answer(path, dict(request.query), now)
+        call = self._teller.serves(request)
+        if call is None:
+            answer = self._shown(request)
+        else:
+            answer = await self._teller.answer(call, request, self._passed)
         self._refused += answer.status != web.HTTPOk.status_code
+        wall_ns = self._clock.wall_ns()
+        headers = {"X-MBX-USED-WEIGHT-1M": str(self._weight.add(wall_ns, answer.weight))}
+        if call in ORDER_CALLS:
+            headers["X-MBX-ORDER-COUNT-10S"] = str(self._orders.add(wall_ns, 1))
         return web.Response(
             status=answer.status,
             body=answer.body,
             content_type="application/json",
-            headers={"X-MBX-USED-WEIGHT-1M": str(self._used(answer.weight))},
+            headers=headers,
         )
 
-    def _used(self, weight: int) -> int:
-        minute = self._clock.wall_ns() // WEIGHT_NS
-        if minute != self._minute:
-            self._minute, self._weight = minute, 0
-        self._weight += weight
-        return self._weight
+    def _shown(self, request: web.Request) -> Answer:
+        path = request.path if request.method == "GET" else f"{request.method} {request.path}"
+        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS_NS)
+        return self._rest.answer(path, dict(request.query), now)
+
+    async def _serve_caller(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._teller.serve(request, self._passed)
+
+    def _passed(self) -> int:
+        self._tick()
+        return self._clock.wall_ns() // MS_NS
 
     async def _keep_pace(self, bridge: Bridge) -> None:
         ticks = 0
@@ -128,7 +166,7 @@ class Exchange(Edge):
             before_ns = self._clock.mono_ns()
             await asyncio.sleep(TICK_S)
             if self._clock.mono_ns() - before_ns > TICK_MS_MAX * MS_NS:
-                self._sockets.drop_all()  # The machine slept: a real exchange would be gone too.
+                self._drop_all()  # The machine slept: a real exchange would be gone too.
             self._complaints.raise_defect()
             self._tick()
             ticks += 1
@@ -138,6 +176,11 @@ class Exchange(Edge):
         if now_ms > self._at_ms:
             self._sockets.emit(self._at_ms, now_ms)
             self._at_ms = now_ms
+            self._teller.advance(now_ms)
+
+    def _drop_all(self) -> None:
+        self._sockets.drop_all()
+        self._teller.drop_all()
 
     def _now_ms(self) -> int:
         return self._clock.market_ns() // MS_NS
@@ -165,10 +208,30 @@ class Exchange(Edge):
 
     def _served(self, end_ms: int | None) -> Served:
         return Served(
-            requests=self._requests,
-            refused=self._refused + self._complaints.garbage,
-            sockets=len(self._sockets),
-            events=self._sockets.events,
-            dropped=self._sockets.dropped,
+            requests=self._requests + self._teller.requests,
+            refused=self._refused + self._teller.refused + self._complaints.garbage,
+            sockets=len(self._sockets) + self._teller.sockets,
+            events=self._sockets.events + self._teller.events,
+            dropped=self._sockets.dropped + self._teller.dropped,
             ended_ns=end_ms * MS_NS if self._ended and end_ms is not None else 0,
+            orders=self._teller.orders,
+            fills=self._teller.fills,
+            open_orders=self._teller.open_orders,
         )
+
+
+class Window:
+    """What was counted in the present window of the wall's time."""
+
+    def __init__(self, length_ns: int) -> None:
+        self._length_ns = length_ns
+        self._number = 0
+        self._count = 0
+
+    def add(self, wall_ns: int, count: int) -> int:
+        """Count more, and return how much it is now."""
+        number = wall_ns // self._length_ns
+        if number != self._number:
+            self._number, self._count = number, 0
+        self._count += count
+        return self._count

@@ -12,3 +12,6 @@ class Served(Local, tag=240, frozen=True, kw_only=True):
     events: int
     dropped: int  # clients that did not read
     ended_ns: int = 0  # when the replay ended; 0 while it goes on
+    orders: int = 0
+    fills: int = 0
+    open_orders: int = 0

@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
 from services.venue.columns import Facts
 
+Word = TypeVar("Word", bound=str)
+
 INT_MAX = 10**18
+DECIMALS = 8
 _NUMBER = re.compile(r"[0-9]{1,20}")
+_AMOUNT = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
+_CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
 
 
@@ -51,6 +57,61 @@ class Params:
         return min(int(raw), INT_MAX)
 
     time = number
+
+    def needed(self, name: str) -> int:
+        """Return a whole number that must be sent."""
+        self._must(name)
+        found = self.number(name)
+        assert found is not None
+        return found
+
+    def amount(self, name: str) -> int:
+        """Return a plain decimal with eight decimals, 0 when it is not sent."""
+        raw = self._take(name)
+        if raw is None:
+            return 0
+        found = _AMOUNT.fullmatch(raw)
+        if found is None:
+            raise _illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
+        decimals = (found[2] or "").rstrip("0")
+        if len(decimals) > DECIMALS:
+            raise Refusal(-1111, f"Parameter '{name}' has too much precision.")
+        return int(found[1] + decimals.ljust(DECIMALS, "0"))
+
+    def word(self, name: str) -> str | None:
+        """Return an optional text as it was sent."""
+        return self._take(name)
+
+    def client_id(self, name: str) -> str | None:
+        """Return an optional id of the client's own."""
+        raw = self._take(name)
+        if raw is not None and not _CLIENT_ID.fullmatch(raw):
+            raise _illegal(name, r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
+        return raw
+
+    def choice(self, name: str, known: Mapping[str, Word], refusal: Refusal) -> Word:
+        """Return the one of some words that must be sent."""
+        raw = self._must(name)
+        if raw not in known:
+            raise refusal
+        return known[raw]
+
+    def forbid(self, *names: str) -> None:
+        """Refuse parameters that make no sense beside the others."""
+        for name in names:
+            if self._take(name) is not None:
+                raise Refusal(-1106, f"Parameter '{name}' sent when not required.")
+
+    def must(self, *names: str) -> None:
+        """Refuse a request that lacks one of these."""
+        for name in names:
+            self._must(name)
+
+    def must_either(self, one: str, other: str) -> None:
+        """Refuse a request that has neither."""
+        if self._take(one) is None and self._take(other) is None:
+            msg = f"Param '{one}' or '{other}' must be sent, but both were empty/null!"
+            raise Refusal(-1102, msg)
 
     def limit(self, usual: int, most: int) -> int:
         """Return how many rows are wanted; more than the most is cut, as Binance does."""

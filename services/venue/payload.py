@@ -3,6 +3,7 @@
 from schema.units import to_text
 from services.venue.book import Depth, Levels, Top
 from services.venue.columns import DAY_MS, Facts, Tape
+from services.venue.filters import ORDERS_MAX, limits_of
 from services.venue.klines import Kline
 
 Json = dict[str, object]
@@ -13,7 +14,6 @@ ORDER_TYPES = (
     *("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"),
     *("TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
 )
-DOLLARS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR"})
 
 
 def text(number: int, exp: int) -> str:
@@ -26,9 +26,9 @@ def text(number: int, exp: int) -> str:
 
 def symbol_row(facts: Facts) -> Json:
     """Return a symbol as exchangeInfo lists it."""
-    tick, lot = text(1, facts.px_exp), text(1, facts.qty_exp)
-    least = text(5, 0) if facts.quote in DOLLARS else text(1, 4)
-    most = text(9 * 10**9, 0)
+    limits = limits_of(facts)
+    tick, lot = text(limits.tick, DECIMALS), text(limits.lot, DECIMALS)
+    least, most = text(limits.least, DECIMALS), text(limits.most, DECIMALS)
     return {
         "symbol": facts.id,
         "status": "TRADING",
@@ -41,7 +41,7 @@ def symbol_row(facts: Facts) -> Json:
         "quoteCommissionPrecision": DECIMALS,
         "orderTypes": list(ORDER_TYPES),
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "quoteOrderQtyMarketAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
@@ -49,7 +49,7 @@ def symbol_row(facts: Facts) -> Json:
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": tick,
-                "maxPrice": text(9 * 10**10, 0),
+                "maxPrice": text(limits.most_px, DECIMALS),
                 "tickSize": tick,
             },
             {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
@@ -65,9 +65,9 @@ def symbol_row(facts: Facts) -> Json:
                 "applyMinToMarket": True,
                 "maxNotional": most,
                 "applyMaxToMarket": False,
-                "avgPriceMins": 5,
+                "avgPriceMins": 0,
             },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": ORDERS_MAX},
         ],
         "permissions": [],
         "permissionSets": [["SPOT"]],

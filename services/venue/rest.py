@@ -58,13 +58,13 @@ class Rest:
         """Return the answer to one GET."""
         handler = self._paths.get(path.removeprefix(ROOT)) if path.startswith(ROOT) else None
         if handler is None:
-            return _refused(Refusal(-1000, f"There is no {path} here.", 404))
+            return refused(Refusal(-1000, f"There is no {path} here.", 404))
         params = Params(query)
         try:
             body = handler(params, now)
             params.check_all_read()
         except Refusal as refusal:
-            return _refused(refusal)
+            return refused(refusal)
         return Answer(200, msgspec.json.encode(body), params.weight)
 
     def _exchange_info(self, params: Params, now: Now) -> object:
@@ -206,6 +206,7 @@ def _one_or_all(found: Rows, *, alone: bool) -> object:
     return found[0] if alone else found
 
 
-def _refused(refusal: Refusal) -> Answer:
+def refused(refusal: Refusal) -> Answer:
+    """Return the answer to a request that is not taken."""
     body = msgspec.json.encode({"code": refusal.code, "msg": refusal.msg})
     return Answer(refusal.status, body)

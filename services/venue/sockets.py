@@ -53,6 +53,10 @@ class Client:
         if self._request.transport is not None:
             self._request.transport.abort()
 
+    def answer(self, text: str) -> bytes:
+        """Obey one request, and return the answer to it."""
+        return obey(text, self.wanted)
+
     async def serve(self) -> web.WebSocketResponse:
         """Obey requests until the client goes."""
         await self._socket.prepare(self._request)
@@ -60,9 +64,9 @@ class Client:
         try:
             async for message in self._socket:
                 if message.type is WSMsgType.TEXT:
-                    self.put(obey(message.data, self.wanted))
+                    self.put(self.answer(message.data))
                 elif message.type is WSMsgType.BINARY:
-                    self.put(obey("", self.wanted))
+                    self.put(self.answer(""))
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):

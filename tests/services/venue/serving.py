@@ -8,10 +8,12 @@ from pathlib import Path
 
 from bus.clock import MarketTime, SystemClock
 from bus.edge import EdgeThread
+from services.venue.account import Terms
 from services.venue.edge import Exchange
 from services.venue.market import Market
 
 DEADLINE_NS = 10_000_000_000
+TERMS = Terms(maker_bps=10, taker_bps=10, opening={"USDT": 100_000 * 10**8})
 
 
 def free_port() -> int:
@@ -41,13 +43,19 @@ class Serving:
 
 @contextmanager
 def serving(
-    market: Market, origin_ms: int, scale: float, folder: Path, port: int = 0
+    market: Market,
+    origin_ms: int,
+    scale: float,
+    folder: Path,
+    port: int = 0,
+    terms: Terms = TERMS,
 ) -> Iterator[Serving]:
     clock = SystemClock()
     clock.start(MarketTime(origin_ms * 1_000_000, clock.wall_ns(), scale, "test"))
     ledger = folder / "a venue" / "ledger.json"
     port = port or free_port()
-    thread = EdgeThread(Exchange(market, port, ledger, origin_ms * 1_000_000), clock)
+    exchange = Exchange(market, port, ledger, origin_ms * 1_000_000, terms)
+    thread = EdgeThread(exchange, clock)
     thread.start()
     deadline_ns = clock.mono_ns() + DEADLINE_NS
     while thread.why_not and thread.failure is None and clock.mono_ns() < deadline_ns:

@@ -57,6 +57,31 @@ def test_garbage_frames_are_answered_and_the_feed_goes_on(venue: Serving) -> Non
     talk(work)
 
 
+def test_the_socket_of_the_account_answers_garbage_in_its_own_form(venue: Serving) -> None:
+    async def work(session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(f"{venue.ws}/ws-api/v3") as ws:
+
+            async def ask(text: str) -> tuple[object, int, int]:
+                await ws.send_str(text)
+                found = await ws.receive_json()
+                return found["id"], found["status"], found.get("error", {}).get("code", 0)
+
+            for garbage in ("", "{", "[]", '{"id":[]}', '{"method":"ping","params":7}'):
+                assert await ask(garbage) == (None, 400, -1135)
+            assert await ask('{"id":"a","method":"ping"}') == ("a", 200, 0)
+            assert await ask('{"id":1,"method":"order.buy"}') == (1, 400, -1020)
+            assert await ask('{"id":2,"method":"account.status"}') == (2, 401, -2014)
+            named = '{"apiKey":"local","timestamp":1,"signature":"x"}'
+            subscribe = "userDataStream.subscribe.signature"
+            assert await ask(f'{{"id":3,"method":"{subscribe}","params":{named}}}') == (
+                3,
+                400,
+                -1021,
+            )
+
+    talk(work)
+
+
 def test_an_oversized_frame_ends_that_connection_alone(venue: Serving) -> None:
     async def work(session: aiohttp.ClientSession) -> None:
         async with (
@@ -86,7 +111,7 @@ def test_streams_named_in_the_address_come_wrapped_with_their_name(venue: Servin
 
 def test_a_stranger_on_the_port_is_answered_in_json(venue: Serving) -> None:
     async def work(session: aiohttp.ClientSession) -> None:
-        for method, path in (("GET", "/"), ("POST", "/api/v3/order"), ("PUT", "/api/v3/time")):
+        for method, path in (("GET", "/"), ("POST", "/api/v3/depth"), ("PUT", "/api/v3/time")):
             async with session.request(method, venue.http + path) as response:
                 assert response.status == 404
                 assert json.loads(await response.text())["code"] == -1000

@@ -1,0 +1,117 @@
+"""The account as it is served: nothing is answered or told before it is on the disk.
+
+Every request first lets market time pass, so that an order meets the market as it is now.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from services.venue.account import Terms
+from services.venue.columns import DAY_MS
+from services.venue.desk import Desk
+from services.venue.market import Market
+from services.venue.private import Private
+from services.venue.rest import Answer
+from services.venue.store import Log, open_log
+from services.venue.userstream import Caller, UserStream
+
+Tick = Callable[[], int]
+"""Lets market time pass, and returns the wall's, in milliseconds."""
+
+
+class Teller:
+    """Serves one desk, and keeps its log."""
+
+    def __init__(self, desk: Desk, log: Log) -> None:
+        self._desk = desk
+        self._log = log
+        self._private = Private(desk)
+        self._stream = UserStream(self._private, desk.market.facts)
+        self._logged_ms = desk.at_ms
+        self.orders = 0
+        self.fills = 0
+        self.events = 0
+
+    def advance(self, until_ms: int) -> None:
+        """Let market time pass; what it did to our orders is kept and told."""
+        self._desk.advance(until_ms)
+        self._keep()
+
+    def serves(self, request: web.Request) -> str | None:
+        """Return the signed call that a request makes, None when it makes none."""
+        return self._private.call_of(request.method, request.path)
+
+    async def answer(self, call: str, request: web.Request, tick: Tick) -> Answer:
+        """Answer a signed request."""
+        body = (await request.read()).decode(errors="replace")
+        query = request.raw_path.partition("?")[2]
+        key = request.headers.get("X-MBX-APIKEY", "")
+        found = self._private.rest(call, key, query, body, tick())
+        self._keep()
+        return found
+
+    async def serve(self, request: web.Request, tick: Tick) -> web.WebSocketResponse:
+        """Take a connection to the WebSocket API."""
+
+        def obey(caller: Caller, text: str) -> bytes:
+            answer = self._stream.obey(caller, text, tick())
+            self._keep()
+            return answer
+
+        return await self._stream.serve(request, obey)
+
+    @property
+    def requests(self) -> int:
+        return self._stream.requests
+
+    @property
+    def refused(self) -> int:
+        return self._stream.refused
+
+    @property
+    def dropped(self) -> int:
+        return self._stream.dropped
+
+    @property
+    def sockets(self) -> int:
+        return len(self._stream)
+
+    @property
+    def open_orders(self) -> int:
+        return len(self._desk.records.all_open())
+
+    def drop_all(self) -> None:
+        """Cut every connection."""
+        self._stream.drop_all()
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+    def _keep(self) -> None:
+        changes = self._desk.drain()
+        if changes is None:
+            self._mark()
+            return
+        self._log.append(changes.batch)
+        self._logged_ms = changes.batch.at_ms
+        self.orders += sum(report.kind == "NEW" for report in changes.reports)
+        self.fills += len(changes.batch.fills)
+        self.events += self._stream.tell(changes)
+
+    def _mark(self) -> None:
+        # What waits is followed along the tape again after a kill; not from too far back.
+        if self._desk.at_ms - self._logged_ms > DAY_MS:
+            self._log.append(self._desk.records.drain())
+            self._logged_ms = self._desk.at_ms
+
+
+def open_teller(market: Market, terms: Terms, path: Path, now_ms: int) -> Teller:
+    """Return the teller of the account in a file, which is begun when there is none yet."""
+    log, records = open_log(path)
+    desk = Desk(market, terms, now_ms, records)
+    if records is None:
+        log.append(desk.records.drain())
+    return Teller(desk, log)

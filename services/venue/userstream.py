@@ -1,0 +1,143 @@
+"""The WebSocket API: signed requests on a socket, and the user's own events on it.
+
+A client that subscribed hears what happens from then on; what it missed it asks for.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from aiohttp import web
+
+from services.venue import signing, statement
+from services.venue.columns import Facts
+from services.venue.desk import Changes
+from services.venue.params import Params, Refusal
+from services.venue.payload import Json
+from services.venue.private import ON_SOCKET, Private
+from services.venue.sockets import Client
+
+SUBSCRIPTION = 0
+
+Fields = dict[str, str]
+
+
+class Asked(msgspec.Struct):
+    """A request as it arrives; the text of each parameter is kept, because that was signed."""
+
+    method: str
+    id: int | str | None = None
+    params: dict[str, msgspec.Raw] = {}
+
+
+class Caller(Client):
+    """One connection to the WebSocket API."""
+
+    def __init__(self, request: web.Request, obey: Callable[["Caller", str], bytes]) -> None:
+        super().__init__(request, [], wrapped=False)
+        self.subscribed = False
+        self._obey = obey
+
+    def answer(self, text: str) -> bytes:
+        return self._obey(self, text)
+
+
+class UserStream:
+    """All connections to the WebSocket API, and what is told to those that subscribed."""
+
+    def __init__(self, private: Private, facts: Mapping[str, Facts]) -> None:
+        self._private = private
+        self._facts = facts
+        self._callers: set[Caller] = set()
+        self.dropped = 0
+        self.requests = 0
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    async def serve(
+        self, request: web.Request, obey: Callable[[Caller, str], bytes]
+    ) -> web.WebSocketResponse:
+        """Take one connection; `obey` answers its requests."""
+        caller = Caller(request, obey)
+        self._callers.add(caller)
+        try:
+            return await caller.serve()
+        finally:
+            self._callers.discard(caller)
+            self.dropped += caller.too_slow
+
+    def obey(self, caller: Caller, text: str, wall_ms: int) -> bytes:
+        """Return the answer to one request."""
+        self.requests += 1
+        try:
+            asked = msgspec.json.decode(text, type=Asked)
+            fields = {name: _plain(raw) for name, raw in asked.params.items()}
+        except msgspec.MsgspecError as error:
+            self.refused += 1
+            return _error(None, Refusal(-1135, f"Invalid JSON Request: {error}"))
+        try:
+            found = self._obeyed(caller, asked.method, fields, wall_ms)
+        except Refusal as refusal:
+            self.refused += 1
+            return _error(asked.id, refusal)
+        return msgspec.json.encode({"id": asked.id, "status": 200, "result": found})
+
+    def _obeyed(self, caller: Caller, method: str, fields: Fields, wall_ms: int) -> object:
+        match method:
+            case "ping":
+                return {}
+            case "time":
+                return {"serverTime": wall_ms}
+            case "userDataStream.subscribe.signature":
+                return self._subscribe(caller, fields, wall_ms)
+            case "userDataStream.unsubscribe":
+                caller.subscribed = False
+                return {}
+            case _ if method in ON_SOCKET:
+                signed = signing.of_socket(fields)
+                return self._private.obey(ON_SOCKET[method], signed, wall_ms)[0]
+            case _:
+                raise Refusal(-1020, "This operation is not supported.")
+
+    def _subscribe(self, caller: Caller, fields: Fields, wall_ms: int) -> Json:
+        params = Params(fields)
+        signing.check(signing.of_socket(fields), params, wall_ms)
+        params.ignore("apiKey")
+        params.check_all_read()
+        if caller.subscribed:
+            raise Refusal(-2035, "User Data Stream subscription already active.")
+        caller.subscribed = True
+        return {"subscriptionId": SUBSCRIPTION}
+
+    def tell(self, changes: Changes) -> int:
+        """Queue what happened for everybody who subscribed; return how many events that were."""
+        events = [
+            statement.report_event(self._facts[report.order.symbol], report)
+            for report in changes.reports
+        ]
+        if changes.batch.balances:
+            balances, at_ms = changes.batch.balances, changes.reports[-1].at_ms
+            events.append(statement.position_event(balances, at_ms))
+        for event in events:
+            wrapped = {"subscriptionId": SUBSCRIPTION, "event": event}
+            text = msgspec.json.encode(wrapped)
+            for caller in self._callers:
+                if caller.subscribed:
+                    caller.put(text)
+        return len(events)
+
+    def drop_all(self) -> None:
+        """Cut every connection."""
+        for caller in self._callers:
+            caller.drop()
+
+
+def _plain(raw: msgspec.Raw) -> str:
+    text = bytes(raw).decode()
+    return msgspec.json.decode(text, type=str) if text.startswith('"') else text
+
+
+def _error(request_id: int | str | None, refusal: Refusal) -> bytes:
+    error = {"code": refusal.code, "msg": refusal.msg}
+    return msgspec.json.encode({"id": request_id, "status": refusal.status, "error": error})
