@@ -14,6 +14,7 @@ def require_coherence(settings: Settings, origins: Mapping[str, str]) -> None:
     """Raise SettingsError for the first contradiction."""
     _once("ports", [str(port) for port in msgspec.structs.asdict(settings.ports).values()])
     _once("ingest.symbols", settings.ingest.symbols)
+    _one_money(settings, origins)
     if settings.mode != "local" or settings.venue.market == "synthetic":
         _once("venue.symbol", settings.venue.symbol)  # A replay names it once for each file.
     if settings.mode == "local":
@@ -26,6 +27,19 @@ def _once(name: str, values: Sequence[str]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise SettingsError(f"`{name}` holds {value} twice", "Name it once")
+
+
+def _one_money(settings: Settings, origins: Mapping[str, str]) -> None:
+    # Limits, equity and profit are told in one asset; two would be summed as if they were one.
+    symbols = settings.ingest.symbols or settings.venue.symbol
+    quotes = dict.fromkeys(symbol.partition("/")[2] for symbol in symbols)
+    if len(quotes) > 1:
+        source = origins["ingest.symbols" if settings.ingest.symbols else "venue.symbol"]
+        raise SettingsError(
+            f"{source}: the symbols {' '.join(symbols)} are priced in {' and '.join(quotes)}: "
+            "expected one quote asset for all that this house trades",
+            "Name the symbols of one quote asset in `ingest.symbols`",
+        )
 
 
 def _started(venue: VenueSettings, origins: Mapping[str, str]) -> None:

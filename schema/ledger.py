@@ -11,7 +11,7 @@ import msgspec
 
 from schema.identity import tag_of
 from schema.orders import Deposit, Fill
-from schema.units import ceil_scale, floor_scale, rescale
+from schema.units import ceil_scale, floor_scale, rescale, to_text
 
 TRADING = "trading"
 ACCOUNT = ""
@@ -157,8 +157,10 @@ def _trade(holding: Holding, sign: int, qty: int, money: int) -> None:
 
 
 def _pay_in_base(holding: Holding, fee: int) -> None:
-    if fee <= 0 or holding.qty <= 0:
-        holding.qty -= fee  # A rebate, or from an open short: it costs nothing that is known.
+    if fee == 0:
+        return
+    if fee < 0 or holding.qty <= 0:  # A rebate, or from a short: it has no price that is known.
+        _trade(holding, -1 if fee > 0 else 1, abs(fee), 0)
         return
     paid = min(fee, holding.qty)
     holding.fees += _take_out(holding, paid)
@@ -197,3 +199,10 @@ def equity(ledger: Ledger, quote: str, exp: int, marks: dict[str, tuple[int, int
 def reserve(px: int, qty: int, exp: int, quote_exp: int, fee_bps: int) -> int:
     """Return what an order may cost at most, its fee included."""
     return ceil_scale(px * qty * (10_000 + fee_bps), exp + 4, quote_exp)
+
+
+def decimals(ledger: Ledger) -> dict[str, str]:
+    """Return every balance as decimal text, by asset: what an operator or an audit compares."""
+    return {
+        asset: to_text(money.amount, money.exp) for asset, money in sorted(ledger.balances.items())
+    }

@@ -145,7 +145,6 @@ class RiskSettings(Section, frozen=True, kw_only=True):
     order_window_ms: Real
     stale_data_ms: Real
     verdict_ttl_ms: Real
-    writer_behind_s: Positive
 
 
 class GatewaySettings(Section, frozen=True, kw_only=True):

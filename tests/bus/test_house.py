@@ -145,6 +145,10 @@ WRONG = [
     ({"RRR_HOMEE": "/a"}, "write RRR_HOME"),
     ({"RRR_CLOCK__SCALE": "fast"}, "RRR_CLOCK__SCALE: `clock.scale` is 'fast': Expected `float`"),
     ({"RRR_CLOCK__SCALE": "nan"}, "`clock.scale` is nan"),
+    (
+        {"RRR_VENUE__SYMBOL": '["BTC/USDT", "ETH/EUR"]'},
+        "priced in USDT and EUR: expected one quote asset for all that this house trades",
+    ),
     ({"RRR_PREDICTOR__TRAIN": "1"}, "`predictor.train` is '1': Expected `bool`, got `str`"),
     ({"RRR_CLOCK__SCALE": "0"}, "`clock.scale` is 0.0: Expected `float` > 0.0"),
     ({"RRR_VENUE__SEED": "-1"}, "RRR_VENUE__SEED: `venue.seed` is -1: Expected `int` >= 0"),

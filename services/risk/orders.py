@@ -1,0 +1,177 @@
+"""Orders that may still fill: reserved by an approval, open at the venue, and how they end.
+
+Until an order is over, what is left of it counts in the sums of its symbol, and cash is held for a
+buy. A reservation ends only by the gateway's answer. Nothing here depends on the market, so that
+the books come out the same whenever they are folded.
+"""
+
+from schema.head import Message
+from schema.instruments import LIMITS, TRIGGERS
+from schema.ledger import Money, book, reserve
+from schema.orders import (
+    Fill,
+    OrderCanceled,
+    OrderDenied,
+    OrderExpired,
+    OrderRejected,
+    OrderSubmitted,
+    Reconciled,
+)
+from schema.trading import OrderIntent, Verdict
+from schema.units import floor_scale
+from services.risk.exposure import closable
+from services.risk.money import MONEY_EXP, Limits, dearer
+from services.risk.state import Books, Line, Order
+
+
+def fold(books: Books, message: Message, limits: Limits) -> None:
+    """Book what was said of an order, from its intent to its end."""
+    match message:
+        case OrderIntent():
+            _asked(books, message)
+        case Verdict():
+            _judged(books, message, limits)
+        case OrderSubmitted():
+            _submitted(books, message, limits)
+        case OrderDenied():
+            _denied(books, message)
+        case Fill():
+            _filled(books, message, limits)
+        case OrderRejected() | OrderCanceled() | OrderExpired():
+            _over(books, message.client_order_id)
+        case Reconciled():
+            _reconciled(books, message)
+
+
+def cost_of(intent: OrderIntent, limits: Limits) -> int:
+    """Return the cash that an intent may take, its fee included; 0 for a sell."""
+    if intent.side == "sell":
+        return 0
+    px, exp = _dearest_px(intent, limits), intent.px_exp + intent.qty_exp
+    return reserve(px, intent.qty, exp, MONEY_EXP, limits.taker_bps)
+
+
+def _asked(books: Books, intent: OrderIntent) -> None:
+    if intent.client_order_id not in books.known:
+        books.asked[intent.client_order_id] = intent
+
+
+def _judged(books: Books, verdict: Verdict, limits: Limits) -> None:
+    """Book a verdict: an approval reserves all that its order may come to."""
+    intent = books.asked.pop(verdict.client_order_id, None)
+    answered = books.known.setdefault(verdict.client_order_id, False)
+    if not verdict.approved:
+        books.refused += 1
+        return
+    books.approved += 1
+    if intent is None or answered:
+        return
+    if intent.qty > closable(books, intent):
+        books.approvals.append(verdict.ts_event)
+        del books.approvals[: -limits.settings.order_rate]
+    _open(books, intent, verdict.expires_ns, limits)
+
+
+def _submitted(books: Books, message: OrderSubmitted, limits: Limits) -> None:
+    """Turn a reservation into an open order; one that only the gateway approved is new here."""
+    intent = message.intent
+    _answered(books, intent.client_order_id)
+    if intent.client_order_id not in books.orders:
+        _open(books, intent, message.verdict.expires_ns, limits)
+    books.orders[intent.client_order_id].submitted = True
+
+
+def _denied(books: Books, message: OrderDenied) -> None:
+    """End a reservation; what was submitted before under the same id is not touched."""
+    _answered(books, message.client_order_id)
+    order = books.orders.get(message.client_order_id)
+    if order is not None and not order.submitted:
+        _over(books, message.client_order_id)
+
+
+def _filled(books: Books, fill: Fill, limits: Limits) -> None:
+    """Book a fill once, and take it off what is left of its order."""
+    if not book(books.ledger, fill):
+        return
+    _line(books, fill.symbol)
+    order = books.orders.get(fill.client_order_id)
+    if order is None:
+        return
+    left = order.leaves - floor_scale(fill.qty, fill.qty_exp, order.qty_exp)
+    _over(books, fill.client_order_id)
+    if left > 0:
+        order.leaves = left
+        order.cost = _cost_left(order, limits)
+        _count(books, fill.client_order_id, order)
+
+
+def _cost_left(order: Order, limits: Limits) -> int:
+    if order.side == "sell":
+        return 0
+    exp = order.px_exp + order.qty_exp
+    return reserve(order.px, order.leaves, exp, MONEY_EXP, limits.taker_bps)
+
+
+def _over(books: Books, client_order_id: str) -> None:
+    """Free what an order that has ended still held."""
+    order = books.orders.pop(client_order_id, None)
+    if order is not None:
+        _sum(books, order).add(-order.leaves, order.qty_exp)
+        books.held -= order.cost
+
+
+def _reconciled(books: Books, message: Reconciled) -> None:
+    """Drop reservations that had ended before the gateway compared everything with the venue."""
+    books.reconciled_ns = message.ts_event
+    lost = [
+        client_order_id
+        for client_order_id, order in books.orders.items()
+        if not order.submitted and order.expires_ns < message.ts_event
+    ]
+    for client_order_id in lost:
+        _over(books, client_order_id)
+
+
+def _open(books: Books, intent: OrderIntent, expires_ns: int, limits: Limits) -> None:
+    order = Order(
+        symbol=intent.symbol,
+        side=intent.side,
+        leaves=intent.qty,
+        px=_dearest_px(intent, limits),
+        px_exp=intent.px_exp,
+        qty_exp=intent.qty_exp,
+        waits=intent.order_type in TRIGGERS,
+        expires_ns=expires_ns,
+        cost=cost_of(intent, limits),
+    )
+    _count(books, intent.client_order_id, order)
+
+
+def _dearest_px(intent: OrderIntent, limits: Limits) -> int:
+    if intent.order_type in LIMITS:
+        return intent.limit_px
+    return dearer(max(intent.ref_px, intent.stop_px), limits.settings.price_collar_bps)
+
+
+def _count(books: Books, client_order_id: str, order: Order) -> None:
+    books.orders[client_order_id] = order
+    _sum(books, order).add(order.leaves, order.qty_exp)
+    books.held += order.cost
+
+
+def _sum(books: Books, order: Order) -> Money:
+    line = _line(books, order.symbol)
+    if order.side == "buy":
+        return line.buys
+    return line.stops if order.waits else line.sells
+
+
+def _line(books: Books, symbol: str) -> Line:
+    if symbol not in books.lines:
+        books.lines[symbol] = Line()
+    return books.lines[symbol]
+
+
+def _answered(books: Books, client_order_id: str) -> None:
+    books.known[client_order_id] = True
+    books.asked.pop(client_order_id, None)
