@@ -182,7 +182,7 @@ class Intake:
 
 
 def wanted(core: Service) -> tuple[str, ...]:
-    """Return what to subscribe to: streams, the heartbeats of their owners, and of who is needed."""
+    """Return what to subscribe to: streams, and heartbeats of their owners and of who is needed."""
     owners = {STREAMS[name].owner for name in core.hears} | set(core.needs)
     return tuple(sorted(set(core.hears) | {f"{owner}.hb" for owner in owners}))
 

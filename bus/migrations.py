@@ -32,6 +32,8 @@ KINDS = {
     for kind in (
         Kind("trading", 0x52525201, 2),
         Kind("market", 0x52525202, 1, monthly=True),
+        Kind("analytics", 0x52525203, 1),
+        Kind("backtest", 0x52525204, 1),
     )
 }
 

@@ -58,7 +58,7 @@ def recover(
     past, snapshot = Past(journals, beat), _load(core, journals)
     after = dict(snapshot.own) if snapshot else {}
     streams = [past.since(stream, after.get(stream.number, 0)) for stream in own]
-    if not any(STREAMS[name].journaled for name in core.hears):
+    if core.rereads or not any(STREAMS[name].journaled for name in core.hears):
         return _fold(core, streams, snapshot)
     said = [one for stream in streams for one in stream]
     if snapshot is None and all(isinstance(one.message, EpochOpened) for one in said):

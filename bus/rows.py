@@ -35,7 +35,8 @@ Exponents = tuple[int, int, int]
 
 def shard_files(db_dir: Path, kind: Kind) -> list[Path]:
     """Return the files of a shard, newest month first."""
-    pattern = "market_data_[0-9][0-9][0-9][0-9]_[0-9][0-9].db" if kind.monthly else "trading.db"
+    month = "market_data_[0-9][0-9][0-9][0-9]_[0-9][0-9].db"
+    pattern = month if kind.monthly else f"{kind.name}.db"
     return sorted(db_dir.glob(pattern), reverse=True)
 
 

@@ -61,7 +61,8 @@ class Runner:
         self._peers = Peers(self.core.needs, self._clock)
         self._intake = Intake(transport, journals, self.core.hears, self._clock, self._peers)
         durable = any(STREAMS[name].journaled for name in self.core.hears)
-        self._processor = durable and self._store is None and bool(self._outlet.journaled)
+        sink = self._store is not None or bool(self.core.rereads)
+        self._processor = durable and not sink and bool(self._outlet.journaled)
         self._turn = 0
         self._local: list[Heard] = []
         self._timers = Timers(self._clock)
@@ -104,7 +105,8 @@ class Runner:
     def _open_intake(self, recovery: Recovery) -> None:
         stored = self._store.cursors() if self._store is not None else recovery.cursors
         remembers = self._store is not None or self._processor
-        self._intake.open(stored, from_end=not remembers)
+        again = {STREAMS[name].number: 0 for name in self.core.rereads}
+        self._intake.open({**stored, **again}, from_end=not remembers)
 
     def _say_recovery(self, recovery: Recovery) -> None:
         self._log.say("recovered", grade=recovery.grade, turn=recovery.turn, why=recovery.detail)

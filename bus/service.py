@@ -41,6 +41,9 @@ class Service(ABC):
     says: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[Mapping[str, int]] = {}  # services told of as `PeerSeen`: ms of silence borne
     folds: ClassVar[tuple[str, ...]] = ()  # streams heard whose messages go through `apply` too
+    rereads: ClassVar[tuple[str, ...]] = ()
+    """Streams that a sink without a store reads from their beginning at each start, and the others
+    from their end. Its turns are not recorded, so what it folds of them is no part of `state`."""
     state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
 
     @abstractmethod

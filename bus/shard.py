@@ -41,9 +41,7 @@ QUERY_HINT = "`SELECT name, sql FROM sqlite_temp_schema` shows the views and the
 PLACE_HINT = "Shards need a local file system: set RRR_HOME to a directory on one"
 LATER_CODE = 75
 
-ACTIONS_READ = frozenset(
-    {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE}
-)
+ACTIONS_READ = (apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE)
 PROGRESS_STEPS = 10_000
 PRAGMAS_READ = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info"})
 
@@ -188,13 +186,15 @@ def attach(db: Connection, kind: Kind, path: Path, name: str) -> bool:
     try:
         db.execute(f'ATTACH ? AS "{name}"', (f"{path.absolute().as_uri()}?mode=ro",))
         if not db.pragma("application_id", schema=name):
-            any_table = f'SELECT 1 FROM "{name}".sqlite_schema'  # noqa: S608 - our own name
-            if not db.execute(any_table).fetchall():  # It is being made, or its maker was killed.
+            tables = f'SELECT 1 FROM "{name}".sqlite_schema'  # noqa: S608 - our own name
+            if not db.execute(tables).fetchall():  # It is being made, or its maker was killed.
                 db.execute(f'DETACH "{name}"')
                 return False
         migrations.check_identity(kind, path, db, name)
         db.pragma("mmap_size", READER_MMAP_BYTES, schema=name)
     except apsw.Error as error:
+        if error.extendedresult == apsw.SQLITE_READONLY_ROLLBACK:
+            return False  # Its maker was killed before it had a write-ahead log.
         raise failure(path, error, db) from error
     return True
 

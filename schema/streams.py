@@ -80,7 +80,7 @@ _JOURNALED = (
         _BOTH,
         30,
     ),
-    Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _TRADING, 30),
+    Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _BOTH, 30),
     Stream(25, "risk.verdict", "B", (trading.Verdict,), _BOTH, 30),
     Stream(
         26,

@@ -3,12 +3,15 @@
 Names are headings of docs/runbook.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from bus.health import Verdict
 from schema.house import Heartbeat
+from schema.orders import BalanceSeen, InstrumentHalted, KillLevel, OrderUnconfirmed
+from schema.units import to_text
+from services.monitor.laws import Breach
 
 HOLD_S = {
     "ServiceDead": 0,
@@ -18,8 +21,22 @@ HOLD_S = {
     "WriterBehind": 0,
     "DiskLow": 0,
     "ContractMismatch": 5,
+    "BooksDiffer": 5,
+    "OrderBreach": 0,
+    "OrderUnconfirmed": 10,
+    "KillLevel": 0,
+    "InstrumentHalted": 0,
+    "BalanceDiffers": 2,
 }
 """How long a condition must last before it is an alert: restarts pass through the others."""
+
+AUDITED = frozenset(
+    {
+        *("BooksDiffer", "OrderBreach", "OrderUnconfirmed"),
+        *("KillLevel", "InstrumentHalted", "BalanceDiffers"),
+    }
+)
+"""What only the whole of `gateway.order` can tell."""
 
 DEAD = frozenset({"DEAD", "STUCK", "FATAL", "EXITED"})
 FEEDS = "ingest"
@@ -107,3 +124,59 @@ def of_contracts(heartbeats: Iterable[Heartbeat]) -> list[Condition]:
     )
     summary = f"the services differ in schema, bus or mode ({groups})"
     return [Condition("ContractMismatch", "house", "critical", summary)]
+
+
+def of_books(differences: Mapping[str, str]) -> list[Condition]:
+    """Return the books on which engine and audit do not agree."""
+    return [
+        Condition("BooksDiffer", scope, "critical", summary)
+        for scope, summary in differences.items()
+    ]
+
+
+def of_breaches(breaches: Mapping[str, Breach]) -> list[Condition]:
+    """Return the symbols in which an order broke a law."""
+    return [
+        Condition("OrderBreach", symbol, "critical", f"{breach.first} ({breach.count} in all)")
+        for symbol, breach in breaches.items()
+    ]
+
+
+def of_unconfirmed(orders: Mapping[str, OrderUnconfirmed]) -> list[Condition]:
+    """Return the orders of which nobody knows whether the venue has them."""
+    return [
+        Condition("OrderUnconfirmed", name, "warning", f"{order.symbol}: {order.reason}")
+        for name, order in orders.items()
+    ]
+
+
+def of_kill(kill: KillLevel | None) -> list[Condition]:
+    """Return whether the kill switch holds trading back."""
+    if kill is None or kill.level == "ACTIVE":
+        return []
+    severity = "warning" if kill.level == "REDUCING" else "critical"
+    summary = f"trading is {kill.level} by {kill.by}: {kill.reason}"
+    return [Condition("KillLevel", kill.level, severity, summary)]
+
+
+def of_halts(halts: Mapping[str, InstrumentHalted]) -> list[Condition]:
+    """Return the symbols that take no orders until a person has looked."""
+    return [
+        Condition("InstrumentHalted", symbol, "critical", f"{symbol}: {halt.reason}")
+        for symbol, halt in halts.items()
+    ]
+
+
+def of_balances(balances: Mapping[str, BalanceSeen]) -> list[Condition]:
+    """Return the assets of which the venue has more or less than the gateway's books."""
+    return [
+        Condition(
+            "BalanceDiffers",
+            asset,
+            "critical",
+            f"the venue has {to_text(seen.free + seen.locked, seen.exp)} {asset}, "
+            f"which is {to_text(seen.difference, seen.exp)} off the gateway's books",
+        )
+        for asset, seen in balances.items()
+        if seen.difference
+    ]

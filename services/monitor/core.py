@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from bus.health import SECOND, Process, Vitals, limits
-from bus.service import Said, Service
+from bus.lag import Lag
+from bus.service import Heard, Said, Service
 from schema.head import Message
 from schema.house import (
     Alert,
@@ -18,7 +19,9 @@ from schema.house import (
 )
 from schema.settings import MonitorSettings
 from services.monitor import HEARS, NAME, SAYS
+from services.monitor.audit import Audit
 from services.monitor.conditions import (
+    AUDITED,
     HOLD_S,
     Condition,
     of_contracts,
@@ -29,7 +32,6 @@ from services.monitor.conditions import (
     of_writer,
 )
 from services.monitor.effects import DiskSeen
-from bus.lag import Lag
 from services.monitor.state import State, key
 
 CHECK_S = 0.5
@@ -50,11 +52,19 @@ class Monitor(Service):
     hears: ClassVar[tuple[str, ...]] = HEARS
     says: ClassVar[tuple[str, ...]] = SAYS
 
+    rereads: ClassVar[tuple[str, ...]] = ("gateway.order",)
+
     def __init__(
-        self, programs: tuple[str, ...], settings: MonitorSettings, scale: float, now_ns: int
+        self,
+        programs: tuple[str, ...],
+        settings: MonitorSettings,
+        scale: float,
+        now_ns: int,
+        snapshot_s: int,
     ) -> None:
         self.state = State()
         self.settings = settings
+        self.audit = Audit(NAME, snapshot_s * SECOND)
         self.scale = scale
         self.second_ns = int(SECOND * scale)
         self.vitals = Vitals(programs, now_ns, limits(scale))
@@ -65,10 +75,18 @@ class Monitor(Service):
         self._checked_ns = now_ns
         self._quiet_until_ns = now_ns
 
+    def hear(self, heard: Heard, now_ns: int) -> list[Said]:
+        if not heard.stream:
+            return self.handle(heard.message, now_ns)
+        assert isinstance(heard.message, Message)
+        self.audit.take(heard.message, heard.pos)
+        return []
+
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         match message:
             case Heartbeat():
                 self.vitals.heard(message, now_ns)
+                self.audit.beat(message, now_ns)
                 self._learn_stopped(message, now_ns)
                 return []
             case ProcessState():
@@ -99,6 +117,8 @@ class Monitor(Service):
         behind = sorted(self._behind_s.items())
         return (
             ("alerts_firing", len(self.state.firing)),
+            ("audited_fills", self.audit.books.fills),
+            ("audit_differences", self.audit.faults),
             *((f"behind_s.{service}", seconds) for service, seconds in behind),
         )
 
@@ -131,7 +151,11 @@ class Monitor(Service):
             if lasting and known not in self.state.firing:
                 outs.append(self._firing(condition, self._since_ns[known], now_ns))
         gone = [alert for known, alert in self.state.firing.items() if known not in current]
-        return [*outs, *(_resolved(alert, now_ns) for alert in gone)]
+        return [*outs, *(_resolved(alert, now_ns) for alert in gone if self._judged(alert))]
+
+    def _judged(self, alert: Alert) -> bool:
+        # What the audit found before a restart holds until it has read as much again.
+        return self.audit.level or alert.name not in AUDITED
 
     def _conditions(self, now_ns: int) -> list[Condition]:
         verdicts = self.vitals.verdicts(now_ns)
@@ -150,6 +174,7 @@ class Monitor(Service):
             *self._writers(alive, now_ns),
             *self._room(),
             *of_contracts(alive),
+            *self.audit.conditions(now_ns),
         ]
 
     def _alive(self, heartbeat: Heartbeat, now_ns: int) -> bool:

@@ -10,8 +10,6 @@ import msgspec
 from bus.errors import HouseError, JournalError, ShardError
 from bus.house import House
 from bus.migrations import KINDS
-from bus.rows import Reader, shard_files
-from bus.shard import Value
 from schema.lifecycle import TERMINAL, State
 from schema.orders import KillLevel
 from schema.trading import Portfolio, RiskState
@@ -21,7 +19,7 @@ from services.rrr.survey import NotReadyError
 
 SHARD = "trading"
 TIME_LIMIT_MS = 2000
-Row = dict[str, Value]
+Row = dict[str, Any]
 
 POSITIONS = """
 SELECT p.symbol AS symbol, v.qty AS qty, v.avg_price AS avg_price, v.cost AS cost,
@@ -49,8 +47,10 @@ class Books(msgspec.Struct):
     risk: dict[str, str] = msgspec.field(default_factory=lambda: {"state": "", "reason": ""})
 
 
-def shard_rows(house: House, sql: str, bindings: Sequence[Value] = ()) -> list[Row]:
+def shard_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
     """Return the rows of a SELECT on the trading shard."""
+    from bus.rows import Reader, shard_files  # noqa: PLC0415 - a verb of the night may go without
+
     if not shard_files(house.db_dir, KINDS[SHARD]):
         raise NotReadyError(
             f"there is no {SHARD} shard in {house.db_dir} yet",
@@ -63,7 +63,7 @@ def shard_rows(house: House, sql: str, bindings: Sequence[Value] = ()) -> list[R
         raise as_integrity(error) from error
 
 
-def known_rows(house: House, sql: str, bindings: Sequence[Value] = ()) -> list[Row]:
+def known_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
     """Return the rows of a SELECT on the trading shard; none where there is no shard to ask."""
     try:
         return shard_rows(house, sql, bindings)
@@ -167,6 +167,6 @@ def _newer(house: House, name: str, cursors: dict[str, int], kind: Any) -> Any:
         return None
 
 
-def _whole(value: Value) -> int:
+def _whole(value: object) -> int:
     assert isinstance(value, int)
     return value

@@ -33,7 +33,7 @@ def query(shard: str, sql: str, time_limit_ms: int, *, as_json: bool) -> None:
     """Show what a SELECT finds in SHARD.
 
     market has the views bars and ticks over all its months; trading has orders, fills, positions
-    and ledger; analytics has executions.
+    and ledger; analytics has executions, predictions and models; backtest has runs.
     """
     if shard not in KINDS:
         raise click.UsageError(f"There is no shard {shard!r}. The shards are: {', '.join(KINDS)}")

@@ -5,11 +5,14 @@ HEARS = (
     "ingest.trade",
     "ingest.bar",
     "ingest.feed",
+    "predictor.forecast",
+    "predictor.score",
     "engine.intent",
     "engine.portfolio",
     "risk.verdict",
     "risk.event",
     "gateway.order",
+    "backtest.result",
 )
 SAYS = ()
 
@@ -23,5 +26,15 @@ SHARDS = {
         "risk.event",
         "gateway.order",
     ),
+    "analytics": (
+        "ingest.bar",
+        "predictor.forecast",
+        "predictor.score",
+        "engine.intent",
+        "engine.portfolio",
+        "risk.verdict",
+        "gateway.order",
+    ),
+    "backtest": ("backtest.result",),
 }
 """One process per shard, named `writer_<shard>`, and what each hears."""

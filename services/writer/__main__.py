@@ -1,4 +1,4 @@
-"""`python -m services.writer market` writes the market shard, `trading` the trading shard."""
+"""`python -m services.writer SHARD` writes that shard: market, trading, analytics or backtest."""
 
 import sys
 

@@ -15,10 +15,11 @@ from bus.shard import open_writer
 from schema.settings import WriterSettings
 from services.writer import SHARDS
 from services.writer.core import Writer
+from services.writer.file_store import FileStore
+from services.writer.folds import fold_of
 from services.writer.market_store import MarketStore
 from services.writer.months import Months
 from services.writer.store import ShardStore
-from services.writer.trading_store import TradingStore
 
 if TYPE_CHECKING:
     from bus.house import House
@@ -62,4 +63,4 @@ def _opened(
     if shard == "market":
         return MarketStore(Months(db_dir, world), lease, clock, limits)
     file = open_writer(KINDS[shard], db_dir / f"{shard}.db", world)
-    return TradingStore(file, lease, clock, limits)
+    return FileStore(file, fold_of(shard), lease, clock, limits)

@@ -4,17 +4,26 @@ from collections.abc import Callable
 
 import msgspec
 
-from bus.service import Said, Service
+from bus.service import Heard, Said, Service
 from schema.head import Message
 from schema.house import Command, CommandDone
 from services.writer import SHARDS
+from services.writer.analytics import keep as keep_analytics
+from services.writer.backtest import keep as keep_backtest
 from services.writer.effects import Keep
 from services.writer.market import keep as keep_market
 from services.writer.trading import keep as keep_trading
 
 Rule = Callable[[Message, int], Keep | None]
 
-RULES: dict[str, Rule] = {"market": keep_market, "trading": keep_trading}
+RULES: dict[str, Rule] = {
+    "market": keep_market,
+    "trading": keep_trading,
+    "analytics": keep_analytics,
+    "backtest": keep_backtest,
+}
+PLACED = frozenset({"analytics"})
+"""Shards that keep where and when a message was said."""
 
 
 class State(msgspec.Struct):
@@ -29,7 +38,12 @@ class Writer(Service):
         self.hears = SHARDS[shard]  # type: ignore[misc]
         self.state = State()
         self._rule = RULES[shard]
+        self._placed = shard in PLACED
         self._alarm = alarm
+
+    def hear(self, heard: Heard, now_ns: int) -> list[Said]:
+        outs = self.handle(heard.message, now_ns)
+        return [_placed(out, heard) for out in outs] if self._placed else outs
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         if isinstance(message, Message):
@@ -42,3 +56,9 @@ class Writer(Service):
 
     def trouble(self, now_ns: int) -> str | None:
         return self._alarm()
+
+
+def _placed(out: Said, heard: Heard) -> Said:
+    if not isinstance(out, Keep):
+        return out
+    return msgspec.structs.replace(out, pos=heard.pos, said_ns=heard.ts_ns)

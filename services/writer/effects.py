@@ -9,3 +9,5 @@ class Keep(Local, tag=240, frozen=True, kw_only=True):
     message: Message
     month: int = 0  # yyyymm of the file; 0: the newest, or the shard is one file
     refused: str = ""
+    pos: int = 0  # where and, by the wall clock, when it was said; 0 for a shard that needs neither
+    said_ns: int = 0

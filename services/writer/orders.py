@@ -21,7 +21,8 @@ STUB = (
 )
 WANTED = (
     "UPDATE orders SET symbol = ?, strategy = ?, side = ?, order_type = ?, time_in_force = ?, "
-    "leg = ?, parent = ?, reason = ?, qty = ?, limit_px = ?, stop_px = ?, px_exp = ?, qty_exp = ? "
+    "leg = ?, parent = ?, reason = ?, qty = ?, limit_px = ?, stop_px = ?, px_exp = ?, "
+    "qty_exp = ?, created_ns = min(created_ns, ?), trace = ? "
     "WHERE client_order_id = ? AND strategy IS NULL"
 )
 EVENT = "INSERT INTO order_events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -60,7 +61,8 @@ def fold(db: Connection, message: Any) -> bool:
     stepped = _stepped(order, type(message))
     status, under = stepped.place.state.value, stepped.place.under.value
     db.execute(
-        "UPDATE orders SET status = ?, under = ?, updated_ns = ? WHERE client_order_id = ?",
+        "UPDATE orders SET status = ?, under = ?, updated_ns = max(updated_ns, ?) "
+        "WHERE client_order_id = ?",
         (status, under, message.ts_event, order_id),
     )
     name = type(message).__name__
@@ -97,7 +99,8 @@ def _fill_in(db: Connection, message: Message) -> None:
             return
     wish = (m.strategy, m.side, m.order_type, m.time_in_force, m.leg, m.parent, m.reason)
     numbers = (m.qty, m.limit_px, m.stop_px, m.px_exp, m.qty_exp)
-    db.execute(WANTED, (m.symbol, *wish, *numbers, m.client_order_id))
+    first = (m.ts_event, m.trace)
+    db.execute(WANTED, (m.symbol, *wish, *numbers, *first, m.client_order_id))
 
 
 def _read(db: Connection, order_id: str) -> Order:

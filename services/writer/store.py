@@ -1,4 +1,4 @@
-"""What both stores share: positions with compare-and-set, checkpoints, figures."""
+"""What all stores share: positions with compare-and-set, checkpoints, figures."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping

@@ -10,6 +10,7 @@ import msgspec
 
 from schema import lifecycle, market, orders, trading
 from schema.head import Message
+from schema.units import to_text
 from services.writer.effects import Keep
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -119,6 +120,13 @@ def _stop(message: Any) -> list[Statement]:
     return [event, _audited(message, by, scope, message.reason)] if by else [event]
 
 
+def _day(message: Any) -> list[Statement]:
+    m: trading.DayOpened = message
+    equity = to_text(m.equity, m.quote_exp)
+    reason = f"a day opens with an equity of {equity} {m.quote}"
+    return [_risk_event(m, m.quote, equity, reason)]
+
+
 def _deposit(message: Any) -> list[Statement]:
     m: orders.Deposit = message
     entry = f"deposit:{m.asset}:{m.venue_id}"
@@ -171,6 +179,7 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     trading.LimitBreached: _limit,
     trading.LimitChanged: _limit,
     trading.LimitReleased: _limit,
+    trading.DayOpened: _day,
     trading.RiskState: _stop,
     trading.Protection: _stop,
     trading.StrategyFailed: _stop,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bus.errors import ShardError
-from bus.migrations import Kind
+from bus.migrations import KINDS, Kind, view_sources
+from bus.rows import Reader
 from bus.shard import open_writer
 
 
@@ -47,4 +48,19 @@ def test_a_step_that_fails_leaves_the_shard_as_it_was(tmp_path: Path) -> None:
     shard = open_writer(first, path, "w")
     tables = {name for (name,) in shard.db.execute("SELECT name FROM sqlite_schema")}
     assert "a" not in tables
+    shard.close()
+
+
+def test_a_file_tells_of_which_shard_it_is() -> None:
+    assert len({kind.application_id for kind in KINDS.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.monthly])
+def test_a_shard_of_one_file_shows_its_views_while_it_is_empty(tmp_path: Path, kind: Kind) -> None:
+    shard = open_writer(kind, tmp_path / f"{kind.name}.db", "w")
+    with Reader(tmp_path, kind.name) as reader:
+        views = set(view_sources(kind))
+        assert views
+        for view in views:
+            assert list(reader.rows(f"SELECT * FROM {view}")) == []
     shard.close()

@@ -8,11 +8,11 @@ from bus.journals import Journals
 from bus.memory import MemoryJournals
 from bus.record import JournalReader, JournalWriter
 from bus.service import Parts
-from schema.house import Command, Inputs, Recovered, Started
+from schema.house import Alert, Command, Inputs, Recovered, Started
 from schema.messages import decode, inline_decoder
 from schema.streams import STREAMS, Stream
 from schema.trading import Verdict
-from tests.bus.toy import Desk, Ledger, Shelf, Toy, launch, records, said, settle, verdict
+from tests.bus.toy import Desk, Ledger, Shelf, Toy, Watch, launch, records, said, settle, verdict
 
 OUTPUTS = ("risk.verdict", "risk.event")
 
@@ -273,3 +273,21 @@ def test_after_a_power_cut_it_folds_what_reached_the_disk_and_goes_on(tmp_path: 
     desk.source.say(50)
     settle(desk.runner)
     assert desk.toy.state.total == survived + 1
+
+
+def test_a_sink_that_rereads_folds_its_alerts_and_records_no_turns(desk: Desk) -> None:
+    heard = [1, 2]
+    desk.source.say(*heard)
+    desk.start()
+    settle(desk.runner)
+    for qty, alerts in ((3, 3), (4, 3 + 4)):
+        watch = Watch()
+        runner = launch(Parts(watch), desk.journals, desk.hub, desk.clock, desk.path)
+        desk.source.say(qty)
+        heard.append(qty)
+        settle(desk.runner)
+        settle(runner)
+        assert (watch.seen, watch.state.total, watch.verdicts) == (heard, alerts, 1)
+        runner.stop("it is started again")
+        desk.hub.places[-1].close()
+    assert {type(message) for message in records(desk.journals, "monitor.alert")} == {Alert}

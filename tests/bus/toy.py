@@ -17,7 +17,7 @@ from bus.runner import Runner
 from bus.service import Parts, Said, Service, Store
 from schema.frame import Kind
 from schema.head import Local, Message
-from schema.house import Command, CommandDone, Timer, Wake
+from schema.house import Alert, Command, CommandDone, Timer, Wake
 from schema.messages import decode, encode
 from schema.streams import STREAMS, TURNS
 from schema.trading import OrderIntent, RiskState, Verdict
@@ -86,6 +86,41 @@ class Toy(Service):
     def refill(self, message: Message) -> None:
         if isinstance(message, OrderIntent):
             self.state.window = [*self.state.window, message.qty][-5:]
+
+
+class Watch(Service):
+    """A sink without a store, that says what it thinks of every intent."""
+
+    name: ClassVar[str] = "monitor"
+    hears: ClassVar[tuple[str, ...]] = ("engine.intent", "risk.verdict")
+    says: ClassVar[tuple[str, ...]] = ("monitor.alert",)
+    rereads: ClassVar[tuple[str, ...]] = ("engine.intent",)
+
+    def __init__(self) -> None:
+        self.state = Books()
+        self.seen: list[int] = []
+        self.verdicts = 0
+
+    def handle(self, message: Said, now_ns: int) -> list[Said]:
+        if isinstance(message, Verdict):
+            self.verdicts += 1
+        if not isinstance(message, OrderIntent):
+            return []
+        self.seen.append(message.qty)
+        summary = str(message.qty)
+        return [
+            Alert(
+                ts_event=now_ns,
+                name="Seen",
+                severity="info",
+                state="firing",
+                scope="",
+                summary=summary,
+            )
+        ]
+
+    def apply(self, message: Message) -> None:
+        self.state.total += isinstance(message, Alert)
 
 
 class Row(Local, tag=249, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from schema.house import (
     Timer,
 )
 from schema.settings import MonitorSettings
-from services.monitor.conditions import HOLD_S
+from services.monitor.conditions import AUDITED, HOLD_S
 from services.monitor.core import Monitor
 from services.monitor.effects import DiskSeen
 
@@ -31,7 +31,7 @@ class House:
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.monitor = Monitor(SERVICES, SETTINGS, SCALE, 0)
+        self.monitor = Monitor(SERVICES, SETTINGS, SCALE, 0, 60)
         self.beats: dict[str, dict[str, Any]] = {name: {} for name in SERVICES}
         self.hear(Started(epoch=1, grade="fresh"))
 
@@ -208,10 +208,11 @@ def test_every_alert_has_a_hold() -> None:
         "WriterBehind",
         "DiskLow",
         "ContractMismatch",
+        *AUDITED,
     }
 
 
 def test_an_unknown_command_is_refused() -> None:
-    monitor = Monitor(SERVICES, SETTINGS, SCALE, 0)
+    monitor = Monitor(SERVICES, SETTINGS, SCALE, 0, 60)
     outs = monitor.handle(Command(request_id="1", verb="dance", args=(), by="me"), 0)
     assert [out.ok for out in outs if isinstance(out, CommandDone)] == [False]

@@ -12,13 +12,19 @@ from bus.rows import read_rows
 
 BATCH_MAX = 400
 COUNT = "SELECT count(*) AS n FROM ticks"
+EXECUTIONS = (
+    "SELECT count(*) AS orders, sum(ended = 'Fill' AND bar_to_submitted_us = 4) AS whole, "
+    "(SELECT max(pos) / 10 + 1 FROM ml_predictions) AS last, "
+    "(SELECT count(*) FROM ml_predictions) AS forecasts, "
+    "(SELECT count(*) FROM dead_letter) AS refused FROM executions"
+)
 ROOT = Path(__file__).parents[2]
 
 
-def killed_after(directory: Path, seconds: float) -> int:
+def killed_after(directory: Path, seconds: float, shard: str = "market") -> int:
     """Let a writer commit, kill it, and return the last position that it told of, or -1."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.services.writer_child", str(directory)],
+        [sys.executable, "-m", "tests.services.writer_child", str(directory), shard],
         cwd=ROOT,
         stdout=subprocess.PIPE,
     ) as child:
@@ -61,6 +67,18 @@ def test_rows_and_positions_are_one_however_often_the_writer_is_killed(tmp_path:
         told = killed_after(tmp_path, chance.uniform(0.0, 0.25))
         check(tmp_path, told)
     assert len(list(tmp_path.glob("*.db"))) > 1
+
+
+def test_orders_are_whole_however_often_the_analytics_writer_is_killed(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    for _ in range(4):
+        told = killed_after(tmp_path, chance.uniform(0.0, 0.25), "analytics")
+        (row,) = read_rows(tmp_path, "analytics", EXECUTIONS)
+        assert row["orders"] == row["whole"] == row["last"]
+        assert row["last"] == row["forecasts"]
+        assert row["refused"] == 0
+        assert isinstance(row["orders"], int)
+        assert row["orders"] > told  # The first one has the number 0.
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The writer as a process: from a journal into the shard, alone, killed, drained."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -82,8 +83,8 @@ class House:
             return f"the writer runs: {self.heartbeat()}"
         return f"the writer ended with {last.returncode}: {last.communicate()}"
 
-    def heartbeat(self) -> Heartbeat:
-        body = ask(self.house.run, "writer_market", "status", timeout_ms=5000).body
+    def heartbeat(self, shard: str = "market") -> Heartbeat:
+        body = ask(self.house.run, f"writer_{shard}", "status", timeout_ms=5000).body
         return msgspec.msgpack.decode(body, type=Heartbeat)
 
     def close(self) -> None:
@@ -143,6 +144,27 @@ def test_a_writer_stays_small(house: House) -> None:
     assert house.heartbeat().rss_bytes < 48 << 20
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the peak alone is told here")
+@pytest.mark.parametrize("shard", ["analytics", "backtest"])
+def test_the_writers_of_what_was_learned_stay_small(house: House, shard: str) -> None:
+    for start in range(0, 40_000, 200):
+        times = (END_OF_JANUARY + index * MINUTE_NS for index in range(start, start + 200))
+        house.bars.append([bar(ns) for ns in times])
+    house.start(shard)
+    deadline_ns = house.clock.mono_ns() + DEADLINE_S * 1_000_000_000
+    beat = None
+    while beat is None or beat.state != "READY":
+        assert house.clock.mono_ns() < deadline_ns, beat
+        with contextlib.suppress(HouseError):
+            beat = house.heartbeat(shard)
+        house.clock.pause_ms(50)
+    if shard == "analytics":
+        assert dict(beat.cursors)[STREAMS["ingest.bar"].number] == house.bars.last
+        assert dict(beat.counters)["rows"] == 40_000
+    assert beat.rss_bytes < 40 << 20
+
+
 @pytest.mark.slow  # A newcomer waits eight seconds for the holder to leave.
 def test_a_second_writer_of_a_shard_is_refused(house: House) -> None:
     house.house.run.mkdir(parents=True)
@@ -172,4 +194,4 @@ def test_a_writer_without_a_shard_is_refused(house: House) -> None:
         process = house.start(named)
         _, error = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 78
-        assert "The shards are: market, trading" in error
+        assert "The shards are: market, trading, analytics, backtest" in error

@@ -18,10 +18,9 @@ from schema.house import Bye
 from schema.market import FeedStatus, Instrument
 from schema.settings import WriterSettings
 from schema.streams import STREAMS
-from services.writer import SHARDS
 from services.writer.core import Writer
-from services.writer.trading import IGNORED, ORDER_EVENTS, TABLES
-from services.writer.trading_store import TradingStore
+from services.writer.file_store import FileStore
+from services.writer.folds import fold_of
 
 ORDER = STREAMS["gateway.order"].number
 LIMITS = WriterSettings(wal_checkpoint_mib=16, wal_alarm_mib=256)
@@ -29,11 +28,11 @@ NS = 1_767_225_600_000_000_000
 ID = "0a" * 16
 
 
-def store(directory: Path) -> TradingStore:
+def store(directory: Path) -> FileStore:
     lease = Lease(directory / "shard_trading.lease")
     assert lease.take()
     shard = open_writer(KINDS["trading"], directory / "trading.db", "w")
-    return TradingStore(shard, lease, ManualClock(), LIMITS)
+    return FileStore(shard, fold_of("trading"), lease, ManualClock(), LIMITS)
 
 
 class Desk:
@@ -105,10 +104,11 @@ def test_an_order_goes_from_intent_to_filled_with_all_its_events(desk: Desk) -> 
     (order,) = read_rows(desk.directory, "trading", "SELECT * FROM orders")
     assert order == {
         "client_order_id": ID, "strategy": "pulse", "symbol": "BTC/USDT", "side": "buy",
-        "order_type": "limit", "leg": "entry", "status": "FILLED", "qty": "0.00300",
+        "order_type": "limit", "leg": "entry", "parent": "", "status": "FILLED", "qty": "0.00300",
         "limit_price": "64000.10", "stop_price": None, "filled_qty": "0.00300",
         "filled_quote": "192.00000000", "venue_order_id": "v1", "reason": "",
         "created": "2026-01-01T00:00:00.000Z", "updated": "2026-01-01T00:00:00.000Z",
+        "trace": 5,
     }  # fmt: skip
     events = desk.rows("SELECT type, status, outcome FROM order_events ORDER BY id")
     assert events == [
@@ -132,6 +132,13 @@ def test_the_verdict_and_the_answer_may_come_before_the_intent(desk: Desk) -> No
     assert found == [("BTC/USDT", "pulse", "0.00300", "ACCEPTED")]
 
 
+def test_an_order_was_made_with_its_intent_whoever_is_heard_first(desk: Desk) -> None:
+    late = orders.OrderAccepted(**_fields(ACCEPTED) | {"ts_event": NS + 2_000_000})
+    desk.say(late, intent())
+    found = desk.rows("SELECT created, updated, trace FROM orders")
+    assert found == [("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.002Z", 5)]
+
+
 def _fields(message: Message) -> dict[str, Any]:
     return {name: getattr(message, name) for name in message.__struct_fields__}
 
@@ -150,7 +157,8 @@ def test_a_fill_is_booked_once_and_its_legs_add_up_to_zero(desk: Desk) -> None:
 
 def test_a_fill_with_the_id_of_another_goes_to_the_dead_letters(desk: Desk) -> None:
     desk.say(SUBMITTED, fill(), fill(qty=101))
-    assert desk.rows("SELECT qty FROM fills") == [("0.00100",)]
+    found = desk.rows("SELECT qty, strategy, leg, venue_order_id FROM fills")
+    assert found == [("0.00100", "pulse", "entry", "v1")]
     ((kind, reason),) = desk.rows("SELECT type, reason FROM dead_letter")
     assert (kind, "append-only" in str(reason)) == ("Fill", True)
 
@@ -221,6 +229,12 @@ def test_what_happened_cannot_be_changed(tmp_path: Path, table: str, change: str
     desk.store.close()
 
 
+def test_the_opening_of_a_day_is_an_event_of_risk(desk: Desk) -> None:
+    desk.say(trading.DayOpened(ts_event=NS, quote="USDT", equity=1_000_050, quote_exp=2))
+    found = desk.rows("SELECT type, scope, state, detail ->> '$.equity' FROM risk_events")
+    assert found == [("DayOpened", "USDT", "10000.50", 1_000_050)]
+
+
 def test_instruments_are_kept_and_feed_states_are_not(desk: Desk) -> None:
     values: dict[str, Any] = {
         "symbol": "BTC/USDT",
@@ -233,19 +247,6 @@ def test_instruments_are_kept_and_feed_states_are_not(desk: Desk) -> None:
     desk.say(instrument, status, instrument)
     assert desk.rows("SELECT symbol, px_exp FROM instruments") == [("BTC/USDT", 2)]
     assert desk.store.cursors() == {ORDER: 3}
-
-
-def test_every_message_of_every_stream_heard_has_a_place_or_is_ignored_by_name() -> None:
-    for name in SHARDS["trading"]:
-        for kind in STREAMS[name].messages:
-            assert (kind in ORDER_EVENTS) + (kind in TABLES) + (kind in IGNORED) == 1, kind
-
-
-def test_writers_hear_exactly_the_streams_that_wait_for_them() -> None:
-    for shard, hears in SHARDS.items():
-        durable = {s.name for s in STREAMS.values() if f"writer_{shard}" in s.durable}
-        assert set(hears) == durable
-        assert Writer(shard).hears == hears
 
 
 def test_a_message_without_a_table_goes_to_the_dead_letters(desk: Desk) -> None:

@@ -9,6 +9,11 @@ SELECT
     t.fee_asset AS fee_asset,
     t.maker AS maker,
     t.late AS late,
+    o.strategy AS strategy,
+    o.leg AS leg,
     t.client_order_id AS client_order_id,
-    t.venue_trade_id AS venue_trade_id
+    t.venue_order_id AS venue_order_id,
+    t.venue_trade_id AS venue_trade_id,
+    t.trace AS trace
 FROM {db}.trades AS t
+LEFT JOIN {db}.orders AS o ON o.client_order_id = t.client_order_id

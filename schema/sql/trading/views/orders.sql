@@ -5,6 +5,7 @@ SELECT
     o.side AS side,
     o.order_type AS order_type,
     o.leg AS leg,
+    o.parent AS parent,
     o.status AS status,
     decimal_text(o.qty, o.qty_exp) AS qty,
     decimal_text(nullif(o.limit_px, 0), o.px_exp) AS limit_price,
@@ -14,5 +15,6 @@ SELECT
     o.venue_order_id AS venue_order_id,
     o.reason AS reason,
     iso_time(o.created_ns) AS created,
-    iso_time(o.updated_ns) AS updated
+    iso_time(o.updated_ns) AS updated,
+    o.trace AS trace
 FROM {db}.orders AS o

@@ -1,0 +1,27 @@
+SELECT
+    x.client_order_id AS client_order_id,
+    x.symbol AS symbol,
+    x.strategy AS strategy,
+    x.side AS side,
+    x.leg AS leg,
+    iso_time(x.ts_ns) AS time, -- market time; all others are of this machine
+    x.answer AS answer,
+    x.ended AS ended,
+    (x.forecast_said_ns - x.bar_said_ns) / 1000 AS bar_to_forecast_us,
+    (x.intent_said_ns - x.forecast_said_ns) / 1000 AS forecast_to_intent_us,
+    (x.verdict_said_ns - x.intent_said_ns) / 1000 AS intent_to_verdict_us,
+    (x.submitted_said_ns - x.verdict_said_ns) / 1000 AS verdict_to_submitted_us,
+    (x.answered_said_ns - x.submitted_said_ns) / 1000 AS submitted_to_answer_us,
+    (x.first_fill_said_ns - x.submitted_said_ns) / 1000 AS submitted_to_fill_us,
+    (x.submitted_said_ns - x.bar_said_ns) / 1000 AS bar_to_submitted_us,
+    (x.submitted_said_ns - x.intent_said_ns) / 1000 AS intent_to_submitted_us,
+    iso_time(x.bar_said_ns) AS bar_said,
+    iso_time(x.forecast_said_ns) AS forecast_said,
+    iso_time(x.intent_said_ns) AS intent_said,
+    iso_time(x.verdict_said_ns) AS verdict_said,
+    iso_time(x.submitted_said_ns) AS submitted_said,
+    iso_time(x.answered_said_ns) AS answered_said,
+    iso_time(x.first_fill_said_ns) AS first_fill_said,
+    iso_time(x.ended_said_ns) AS ended_said,
+    x.trace AS trace
+FROM {db}.trade_execution_log AS x

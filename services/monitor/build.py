@@ -1,0 +1,18 @@
+"""Puts the monitor together: its core knows the programs of the house, its edge the disk."""
+
+from typing import TYPE_CHECKING
+
+from bus.clock import Clock
+from bus.service import Parts
+from services.monitor.core import Monitor
+from services.monitor.edge import MonitorEdge
+
+if TYPE_CHECKING:
+    from bus.house import House
+
+
+def build(house: "House", clock: Clock) -> Parts:
+    """Return the core and the edge of the monitor of a house."""
+    limits, snapshot_s = house.settings.monitor, house.settings.engine.snapshot_s
+    core = Monitor(house.programs, limits, clock.scale, clock.market_ns(), snapshot_s)
+    return Parts(core, MonitorEdge(house.home))
