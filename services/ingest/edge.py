@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bus.errors import EdgeError
+from bus.narrow import narrow
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.settings import Settings
@@ -32,7 +33,6 @@ from services.ingest.effects import (
     Redial,
     Redialed,
 )
-from services.ingest.narrow import narrow
 from services.ingest.rows import fetched_bar, fetched_trade, live_quote, live_trade
 
 with narrow():
