@@ -105,6 +105,33 @@ def book(ledger: Ledger, fill: Fill) -> bool:
     return True
 
 
+def hand_over(ledger: Ledger, fill: Fill, tag: str) -> None:
+    """Let a strategy's book have sold what a fill of nobody's sold, as far as it holds it.
+
+    What closes the account's position, closes those of its strategies; the account's book, and the
+    sum of all others, stay as they are.
+    """
+    giver = ledger.holding(fill.symbol, tag_of(fill.client_order_id))
+    taker = ledger.holding(fill.symbol, tag)
+    if giver is None or taker is None or giver is taker or fill.side != "sell":
+        return
+    exp = max(giver.qty_exp, taker.qty_exp)
+    owed = -rescale(giver.qty, giver.qty_exp, exp)
+    qty = min(owed, rescale(taker.qty, taker.qty_exp, exp))
+    if qty <= 0:
+        return
+    _widen(giver, taker)
+    money = abs(giver.cost) * qty // owed
+    _trade(taker, -1, qty, money)
+    _trade(giver, 1, qty, money)
+
+
+def _widen(one: Holding, other: Holding) -> None:
+    qty_exp, quote_exp = max(one.qty_exp, other.qty_exp), max(one.quote_exp, other.quote_exp)
+    for holding in (one, other):
+        _rescale(holding, qty_exp, quote_exp)
+
+
 def _move(ledger: Ledger, fill: Fill) -> None:
     base, _, quote = fill.symbol.partition("/")
     sign = 1 if fill.side == "buy" else -1
@@ -135,11 +162,15 @@ def _grow(holding: Holding, fill: Fill, base: str) -> None:
     qty_exp = max(holding.qty_exp, fill.qty_exp, fill.fee_exp if fill.fee_asset == base else 0)
     in_quote = fill.fee_asset == fill.symbol.partition("/")[2]
     quote_exp = max(holding.quote_exp, fill.quote_exp, fill.fee_exp if in_quote else 0)
+    _rescale(holding, qty_exp, quote_exp)
+    holding.px_exp = max(holding.px_exp, fill.px_exp)
+
+
+def _rescale(holding: Holding, qty_exp: int, quote_exp: int) -> None:
     holding.qty = rescale(holding.qty, holding.qty_exp, qty_exp)
     for name in ("cost", "realized", "fees"):
         setattr(holding, name, rescale(getattr(holding, name), holding.quote_exp, quote_exp))
     holding.qty_exp, holding.quote_exp = qty_exp, quote_exp
-    holding.px_exp = max(holding.px_exp, fill.px_exp)
 
 
 def _trade(holding: Holding, sign: int, qty: int, money: int) -> None:

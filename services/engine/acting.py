@@ -1,0 +1,175 @@
+"""From what is missing in a slot to what is said: decisions that end a target, orders, cancels."""
+
+from schema.identity import client_order_id, strategy_tag
+from schema.instruments import check
+from schema.ledger import ACCOUNT
+from schema.market import Instrument
+from schema.trading import CancelIntent, Decision, OrderIntent
+from services.engine.books import orders_of
+from services.engine.gates import closed, peer_ready
+from services.engine.hearing import mark_of
+from services.engine.line import Pass, trace_of
+from services.engine.sizing import in_px_exp, sellable
+from services.engine.state import Slot, slot_key
+from services.engine.steer import Move, Scene, steer
+
+ROUNDS = 3
+"""A target that ends becomes flat, and what that leaves to do is done at once."""
+
+
+def can_steer(turn: Pass) -> bool:
+    """Return whether an order would be answered, nothing older waits, and the slots are ours."""
+    closes_itself = turn.books.kill[0] == "FLATTEN"
+    settled = turn.now_ns >= turn.windows.settled_ns
+    return settled and not closes_itself and peer_ready(turn.windows, "gateway")
+
+
+def steer_all(turn: Pass) -> None:
+    """Do what is missing in every slot."""
+    for slot in list(turn.books.slots.values()):
+        steer_slot(turn, slot.strategy, slot.symbol)
+
+
+def steer_symbol(turn: Pass, symbol: str) -> None:
+    """Do what is missing in the slots of one symbol."""
+    for slot in list(turn.books.slots.values()):
+        if slot.symbol == symbol:
+            steer_slot(turn, slot.strategy, symbol)
+
+
+def steer_slot(turn: Pass, strategy: str, symbol: str) -> None:
+    """Do what is missing in one slot."""
+    instrument = turn.windows.instruments.get(symbol)
+    if instrument is None or not can_steer(turn):
+        return
+    for _ in range(ROUNDS):
+        slot = turn.slot(strategy, symbol)
+        moves = steer(scene_of(turn, slot, instrument))
+        ends = [move for move in moves if move.kind == "done"]
+        if not ends:
+            break
+        turn.decide(exit_of(turn, slot, ends[0].why))
+    for move in moves:
+        _act(turn, slot, instrument, move)
+    _wake(turn, slot, moves)
+
+
+def exit_of(
+    turn: Pass, slot: Slot, why: str, notes: tuple[tuple[str, str], ...] = (), bar_open_ns: int = 0
+) -> Decision:
+    """Return the decision that a slot's target is over."""
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=turn.trace or slot.trace,
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        action="exit",
+        reason=why,
+        bar_open_ns=bar_open_ns,
+        notes=notes,
+        moment=slot.moment,
+        px_exp=slot.px_exp,
+        qty_exp=slot.qty_exp,
+    )
+
+
+def order_of(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> OrderIntent:
+    """Return the order of a move; its id counts the orders of the slot's decision."""
+    buys, stops = move.kind == "enter", move.kind == "stop"
+    top = turn.windows.tops.get(slot.symbol)
+    mark = (top.ask, top.px_exp) if buys and top else mark_of(turn.windows, slot.symbol)
+    return OrderIntent(
+        ts_event=turn.now_ns,
+        trace=turn.trace or slot.trace or trace_of(slot.strategy, slot.moment),
+        client_order_id=_new_id(turn, slot),
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        side="buy" if buys else "sell",
+        order_type="stop" if stops else "market",
+        qty=move.qty,
+        px_exp=instrument.px_exp,
+        qty_exp=instrument.qty_exp,
+        stop_px=slot.stop_px if stops else 0,
+        reduce_only=not buys,
+        ref_px=in_px_exp(mark, instrument.px_exp),
+        valid_until_ns=turn.now_ns + turn.terms.ttl_ns,
+        leg="entry" if buys else move.kind,
+        parent="" if buys else slot.entry,
+        reason=move.why or slot.why,
+    )
+
+
+def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
+    """Return a slot as it stands."""
+    ledger = turn.books.ledger
+    holdings = [ledger.holding(slot.symbol, tag) for tag in (strategy_tag(slot.strategy), ACCOUNT)]
+    mark = in_px_exp(mark_of(turn.windows, slot.symbol), instrument.px_exp)
+    top = turn.windows.tops.get(slot.symbol)
+    return Scene(
+        slot=slot,
+        orders=orders_of(turn.books, slot.strategy, slot.symbol),
+        held=min(sellable(holding, instrument, mark) for holding in holdings),
+        bid_px=in_px_exp((top.bid, top.px_exp) if top else None, instrument.px_exp),
+        now_ns=turn.now_ns,
+        ttl_ns=turn.terms.ttl_ns,
+    )
+
+
+def _new_id(turn: Pass, slot: Slot) -> str:
+    leg = slot.legs
+    while True:
+        made = client_order_id(turn.terms.world, slot.strategy, slot.symbol, slot.moment, leg)
+        if made not in turn.books.orders:
+            return made
+        leg += 1
+
+
+def _act(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> None:
+    if move.kind == "cancel":
+        turn.said.append(_cancel_of(turn, slot, move))
+    elif move.kind in {"enter", "exit", "stop"}:
+        key = f"refused {slot_key(slot.strategy, slot.symbol)}"
+        if turn.now_ns < turn.windows.wakes.get(key, 0):
+            return
+        intent = order_of(turn, slot, instrument, move)
+        why_not = _why_not(turn, instrument, intent)
+        if why_not is None:
+            turn.said.append(intent)
+        else:
+            turn.tell(_refusal(turn, intent, why_not))
+            turn.wake(key, turn.now_ns + turn.terms.ttl_ns)
+
+
+def _why_not(turn: Pass, instrument: Instrument, intent: OrderIntent) -> str | None:
+    denial = check(instrument, intent)
+    if denial is not None:
+        return f"{denial.code} {denial.detail}"
+    return closed(turn, intent.strategy, intent.symbol) if intent.leg == "entry" else None
+
+
+def _cancel_of(turn: Pass, slot: Slot, move: Move) -> CancelIntent:
+    return CancelIntent(
+        ts_event=turn.now_ns,
+        trace=turn.trace or slot.trace,
+        client_order_id=move.order_id,
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        reason=move.why,
+    )
+
+
+def _refusal(turn: Pass, intent: OrderIntent, why: str) -> Decision:
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=intent.trace,
+        strategy=intent.strategy,
+        symbol=intent.symbol,
+        action="refuse",
+        reason=f"{intent.leg}: {why}",
+    )
+
+
+def _wake(turn: Pass, slot: Slot, moves: list[Move]) -> None:
+    times_ns = [move.at_ns for move in moves if move.at_ns > turn.now_ns]
+    if times_ns:
+        turn.wake(f"slot {slot_key(slot.strategy, slot.symbol)}", min(times_ns))

@@ -1,0 +1,83 @@
+"""What closes the way to entries now; exits and stops ask none of it but the gateway."""
+
+from collections.abc import Iterator
+
+from services.engine.line import Pass, Terms
+from services.engine.state import Condition, State, Windows
+
+PEERS = ("ingest", "risk", "gateway")
+ANY = "*"
+
+
+def closed(turn: Pass, strategy: str, symbol: str) -> str | None:
+    """Return the first reason why a strategy may not enter a symbol now, or None."""
+    return next(_reasons(turn, strategy, symbol), None)
+
+
+def _reasons(turn: Pass, strategy: str, symbol: str) -> Iterator[str]:
+    books = turn.books
+    if latch := books.latches.get(strategy):
+        yield f"{latch.what} by {latch.by}: {latch.why}"
+    yield from _levels(turn)
+    for name in PEERS:
+        if not peer_ready(turn.windows, name):
+            yield f"{name} is not ready: {_told(turn.windows.peers.get(name))}"
+    if symbol in books.halted:
+        yield f"{symbol} is halted: {books.halted[symbol]}"
+    for scope in (symbol, ANY):
+        lock = books.locks.get(scope)
+        if lock is not None and turn.now_ns < lock.until_ns:
+            yield f"{scope} is locked by {lock.by}: {lock.why}"
+    yield from _market(turn, symbol)
+
+
+def _levels(turn: Pass) -> Iterator[str]:
+    level, why = turn.books.kill
+    if level != "ACTIVE":
+        yield f"kill level {level}: {why}"
+    state, why = turn.books.risk
+    if state != "ACTIVE":
+        yield f"risk is {state}: {why}"
+    if turn.now_ns < turn.windows.settled_ns:
+        yield "it is still hearing what was said before"
+
+
+def _market(turn: Pass, symbol: str) -> Iterator[str]:
+    windows = turn.windows
+    instrument = windows.instruments.get(symbol)
+    if instrument is None:
+        yield f"{symbol} is not known yet"
+    elif instrument.status != "TRADING":
+        yield f"{symbol} is {instrument.status} at the exchange"
+    feed = windows.feeds.get(symbol)
+    if feed is None or feed.state != "OK":
+        yield f"the feed of {symbol} is not OK: {_told(feed)}"
+    top = windows.tops.get(symbol)
+    if top is None or min(top.bid, top.ask) <= 0:
+        yield f"{symbol} has no quote"
+    elif turn.now_ns - top.at_ns > turn.terms.stale_ns:
+        yield f"the quote of {symbol} is stale"
+
+
+def peer_ready(windows: Windows, name: str) -> bool:
+    """Return whether a service was READY when it was last told of."""
+    peer = windows.peers.get(name)
+    return peer is not None and peer.state == "READY"
+
+
+def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Condition]]:
+    """Yield what keeps entries closed and clears itself: what, scope, since when and why."""
+    nobody = Condition("", "nothing was heard of it yet", 0)
+    for name in PEERS:
+        if not peer_ready(state.windows, name):
+            yield f"{name} is not ready", name, state.windows.peers.get(name, nobody)
+    for symbol in terms.symbols:
+        feed = state.windows.feeds.get(symbol, nobody)
+        if feed.state != "OK":
+            yield "feed is not OK", symbol, feed
+
+
+def _told(condition: Condition | None) -> str:
+    if condition is None:
+        return "nothing was heard of it yet"
+    return f"{condition.state} {condition.reason}".strip()

@@ -1,0 +1,135 @@
+"""What the engine remembers: books that said messages change, and windows on the market."""
+
+import msgspec
+
+from schema.ledger import Ledger
+from schema.lifecycle import Place
+from schema.market import Instrument
+from schema.trading import OrderIntent
+
+
+class Order(msgspec.Struct):
+    """One order of ours, as the gateway tells of it."""
+
+    intent: OrderIntent
+    place: Place = Place()
+    filled: int = 0
+    cancel_asked: bool = False
+    rest_ns: int = 0  # when it, or a cancel of it, was refused
+
+    @property
+    def left(self) -> int:
+        """What may still be filled; 0 once it has ended."""
+        return 0 if self.place.terminal else max(0, self.intent.qty - self.filled)
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """What one strategy wants to hold of one symbol: its last decision, and how far it came."""
+
+    strategy: str
+    symbol: str
+    moment: str = ""
+    qty: int = 0  # wanted; 0: nothing
+    stop_px: int = 0
+    px_exp: int = 0
+    qty_exp: int = 0
+    until_ns: int = 0
+    since_ns: int = 0  # when the entry was decided
+    legs: int = 0  # orders that the decision led to so far
+    entry: str = ""  # client order id of the entry
+    why: str = ""  # of the last decision
+    trace: int = 0
+
+
+class Latch(msgspec.Struct, frozen=True):
+    """Why a strategy does not trade until a person resumes it."""
+
+    what: str  # strategy failed | strategy paused
+    since_ns: int
+    by: str
+    why: str
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """No entries in a symbol until a time."""
+
+    since_ns: int
+    until_ns: int
+    by: str
+    why: str
+
+
+class Books(msgspec.Struct):
+    """Changed in `apply` alone; slots by "strategy symbol", orders by client order id."""
+
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    orders: dict[str, Order] = {}
+    slots: dict[str, Slot] = {}
+    latches: dict[str, Latch] = {}
+    locks: dict[str, Lock] = {}
+    halted: dict[str, str] = {}
+    kill: tuple[str, str] = ("ACTIVE", "")
+    risk: tuple[str, str] = ("ACTIVE", "")
+    peak_equity: int = 0
+    peak_exp: int = 0
+    intents: int = 0
+    decisions: int = 0
+
+
+class Top(msgspec.Struct, frozen=True, array_like=True):
+    """The newest quote of a symbol."""
+
+    bid: int
+    ask: int
+    px_exp: int
+    at_ns: int
+
+
+class Closes(msgspec.Struct):
+    """The newest closes of a symbol without a long hole, and the last one as it was said."""
+
+    open_ns: int = 0
+    values: list[float] = []
+    px: int = 0
+    px_exp: int = 0
+    at_ns: int = 0
+
+
+class Condition(msgspec.Struct, frozen=True, array_like=True):
+    """The state of a peer or a feed, and since when."""
+
+    state: str
+    reason: str
+    since_ns: int
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What was last said of not trading, and how often it was left out since."""
+
+    sort: str = ""
+    times: int = 0
+
+
+class Windows(msgspec.Struct):
+    """Filled anew from what is heard; `told`, `wakes` and `settled_ns` begin anew with them."""
+
+    instruments: dict[str, Instrument] = {}
+    feeds: dict[str, Condition] = {}
+    tops: dict[str, Top] = {}
+    closes: dict[str, Closes] = {}
+    peers: dict[str, Condition] = {}
+    told: dict[str, Told] = {}
+    wakes: dict[str, int] = {}
+    settled_ns: int = 0  # before this time what was said meanwhile is still being heard
+
+
+class State(msgspec.Struct):
+    """All that a snapshot keeps."""
+
+    books: Books = msgspec.field(default_factory=Books)
+    windows: Windows = msgspec.field(default_factory=Windows)
+
+
+def slot_key(strategy: str, symbol: str) -> str:
+    """Return the key of a slot."""
+    return f"{strategy} {symbol}"
