@@ -16,10 +16,14 @@ from bus.journals import Journals
 from bus.past import Past, Rewind, Said, in_order, until
 from bus.service import Heard, Service
 from bus.turn import run_turn
+from schema.frame import N_MASK
 from schema.head import Message
 from schema.house import EpochOpened, Inputs, Positions, Timer, Wake
 from schema.messages import encode
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream, home
+
+REFILLED_MAX = 20_000
+"""Messages of class C that a folded recovery hears again."""
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -227,11 +231,17 @@ def _fold_processor(
     return Recovery(grade="folded", turn=turn, from_turn=turn, cursors=cursors, detail=why)
 
 
+def _refill_after(stream: Stream, last: int) -> int:
+    # Bars make a window; of prices and trades only the newest say anything, and there are millions.
+    return last - min(REFILLED_MAX, last & N_MASK) if stream.durability == "C" else 0
+
+
 def _refill(core: Service, cursors: dict[int, int], past: Past) -> None:
     core.forget()
     for name in core.hears:
         stream = STREAMS[name]
         if stream.journaled and name not in core.folds:
-            for said in until(past.since(stream, 0), cursors.get(stream.number, 0)):
+            last = cursors.get(stream.number, 0)
+            for said in until(past.since(stream, _refill_after(stream, last)), last):
                 if type(said.message) not in TURNS:
                     core.refill(said.message)

@@ -193,7 +193,7 @@ def attach(db: Connection, kind: Kind, path: Path, name: str) -> bool:
         migrations.check_identity(kind, path, db, name)
         db.pragma("mmap_size", READER_MMAP_BYTES, schema=name)
     except apsw.Error as error:
-        if error.extendedresult == apsw.SQLITE_READONLY_ROLLBACK:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_READONLY_ROLLBACK:
             return False  # Its maker was killed before it had a write-ahead log.
         raise failure(path, error, db) from error
     return True

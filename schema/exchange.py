@@ -229,9 +229,10 @@ class ClockSeen(Local, tag=325, frozen=True, kw_only=True):
 
 
 class KillFileSeen(Local, tag=326, frozen=True, kw_only=True):
-    """The file data/run/KILL is there."""
+    """The file data/run/KILL is there; with `there` False: it was, and it is gone."""
 
     text: str
+    there: bool = True
 
 
 class BudgetSeen(Local, tag=327, frozen=True, kw_only=True):

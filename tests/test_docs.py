@@ -97,7 +97,7 @@ def test_the_generated_tables_are_those_of_the_code() -> None:
     page = generated.PAGE.read_text(encoding="utf-8")
     assert page == generated.render(page), "run: .venv/bin/python -m tests.tidy.generated"
     assert page.count("<!-- begin ") == 4
-    assert "| 4 | `ingest.bar` | B | Bar | writer_market | 14 |" in page
+    assert "| 4 | `ingest.bar` | B | Bar | writer_market, writer_analytics | 14 |" in page
 
 
 def test_a_table_that_is_out_of_date_is_found() -> None:

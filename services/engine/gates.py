@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from services.engine.line import Pass, Terms
-from services.engine.state import Condition, State, Windows
+from services.engine.state import Health, State, Windows
 
 PEERS = ("ingest", "risk", "gateway")
 ANY = "*"
@@ -65,9 +65,9 @@ def peer_ready(windows: Windows, name: str) -> bool:
     return peer is not None and peer.state == "READY"
 
 
-def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Condition]]:
+def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Health]]:
     """Yield what keeps entries closed and clears itself: what, scope, since when and why."""
-    nobody = Condition("", "nothing was heard of it yet", 0)
+    nobody = Health("", "nothing was heard of it yet", 0)
     for name in PEERS:
         if not peer_ready(state.windows, name):
             yield f"{name} is not ready", name, state.windows.peers.get(name, nobody)
@@ -77,7 +77,7 @@ def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Condition
             yield "feed is not OK", symbol, feed
 
 
-def _told(condition: Condition | None) -> str:
+def _told(condition: Health | None) -> str:
     if condition is None:
         return "nothing was heard of it yet"
     return f"{condition.state} {condition.reason}".strip()

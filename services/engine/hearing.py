@@ -3,7 +3,7 @@
 from schema.house import PeerSeen
 from schema.market import Bar, FeedStatus, Instrument, Quote
 from schema.settings import TIMEFRAMES_NS
-from services.engine.state import Closes, Condition, Top, Windows
+from services.engine.state import Closes, Health, Top, Windows
 
 CLOSES_MAX = 240
 HOLE_BARS_MAX = 10
@@ -35,7 +35,7 @@ def hear_feed(windows: Windows, message: FeedStatus | Instrument) -> None:
     if isinstance(message, Instrument):
         windows.instruments[message.symbol] = message
     else:
-        seen = Condition(message.state, message.reason, message.ts_event)
+        seen = Health(message.state, message.reason, message.ts_event)
         windows.feeds[message.symbol] = seen
 
 
@@ -43,7 +43,7 @@ def hear_peer(windows: Windows, peer: PeerSeen, now_ns: int) -> None:
     """Keep the state of another service."""
     before = windows.peers.get(peer.service)
     since_ns = before.since_ns if before and before.state == peer.state else now_ns
-    windows.peers[peer.service] = Condition(peer.state, peer.reason, since_ns)
+    windows.peers[peer.service] = Health(peer.state, peer.reason, since_ns)
 
 
 def mark_of(windows: Windows, symbol: str) -> tuple[int, int] | None:

@@ -95,7 +95,7 @@ class Closes(msgspec.Struct):
     at_ns: int = 0
 
 
-class Condition(msgspec.Struct, frozen=True, array_like=True):
+class Health(msgspec.Struct, frozen=True, array_like=True):
     """The state of a peer or a feed, and since when."""
 
     state: str
@@ -114,10 +114,10 @@ class Windows(msgspec.Struct):
     """Filled anew from what is heard; `told`, `wakes` and `settled_ns` begin anew with them."""
 
     instruments: dict[str, Instrument] = {}
-    feeds: dict[str, Condition] = {}
+    feeds: dict[str, Health] = {}
     tops: dict[str, Top] = {}
     closes: dict[str, Closes] = {}
-    peers: dict[str, Condition] = {}
+    peers: dict[str, Health] = {}
     told: dict[str, Told] = {}
     wakes: dict[str, int] = {}
     settled_ns: int = 0  # before this time what was said meanwhile is still being heard

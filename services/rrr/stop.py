@@ -1,8 +1,9 @@
 """`rrr down`: stop everything in order, and leave no process, socket or lease behind.
 
 Tier by tier: who wants orders, who sends them, everybody else who hears and speaks, then the venue,
-then the writers, which have seen everything, then the warden and the supervisor. Where the supervisor was killed, the services have left by
-themselves when their standard input ended; whoever has not is found by the lease that he holds.
+then the writers, which have seen everything, then the warden and the supervisor. Where the
+supervisor was killed, the services have left by themselves when their standard input ended; whoever
+has not is found by the lease that he holds.
 """
 
 import contextlib

@@ -92,7 +92,7 @@ def test_up_with_another_world_is_refused(house: Checkout) -> None:
 
 
 def test_up_names_what_runs_older_code(house: Checkout) -> None:
-    path = house.root / "services" / "monitor" / "lag.py"
+    path = house.root / "services" / "monitor" / "laws.py"
     text = path.read_text()
     path.write_text(text + "\n# Changed.\n")
     done = house.rrr("up")

@@ -1,0 +1,144 @@
+"""How each message of `gateway.order` changes the books; nothing else ever does."""
+
+from schema.head import Message
+from schema.lifecycle import EVENTS, Place, State, step
+from schema.orders import (
+    BalanceSeen,
+    Deposit,
+    Fill,
+    InstrumentHalted,
+    InstrumentResumed,
+    KillLevel,
+    OrderAccepted,
+    OrderDenied,
+    OrderSubmitted,
+    Reconciled,
+    RequestWeight,
+)
+from schema.units import rescale
+from services.gateway.position import fold_deposit, fold_fill
+from services.gateway.state import ENDED_MAX, SENT_MAX, Amount, Books, Order, Stop
+
+CLOSER = "gateway"
+"""The strategy's name in the orders that FLATTEN makes."""
+
+STRANGER = "unknown order "
+"""How the reason begins that halts a symbol for an order of somebody else's."""
+
+
+def apply(books: Books, message: Message) -> None:
+    """Change the books by one message of the own stream."""
+    match message:
+        case OrderSubmitted():
+            _submit(books, message)
+        case OrderDenied():
+            books.ids.add(message.client_order_id)
+            books.denied += 1
+        case Fill():
+            _fill(books, message)
+        case KillLevel() | InstrumentHalted() | InstrumentResumed():
+            _latch(books, message)
+        case Deposit():
+            fold_deposit(books, message)
+            books.opened_ns = books.opened_ns or message.ts_event
+        case BalanceSeen():
+            books.differences[message.asset] = Amount(message.difference, message.exp)
+        case Reconciled():
+            _mark(books, message)
+        case RequestWeight():
+            books.retry_after_ns, books.weight_used = message.retry_after_ns, message.used
+            books.weight_said_ns = message.ts_event
+        case _ if type(message) in EVENTS:
+            _move(books, message)
+
+
+def find(books: Books, order_id: str) -> Order | None:
+    """Return an order that is open, or that ended not too many orders ago."""
+    return books.open.get(order_id) or books.ended.get(order_id)
+
+
+def _submit(books: Books, message: OrderSubmitted) -> None:
+    intent = message.intent
+    order = Order(
+        intent=intent,
+        signed_ms=message.signed_ms,
+        submitted_ns=message.ts_event,
+        exp=intent.qty_exp,
+        qty=intent.qty,
+        place=Place(State.SUBMITTED, State.SUBMITTED),
+    )
+    books.open[order.id] = order
+    books.ids.add(order.id)
+    books.submitted += 1
+    books.sent = [*books.sent[1 - SENT_MAX :], message.ts_event]
+    if intent.strategy == CLOSER:
+        books.legs[order.symbol] = books.legs.get(order.symbol, 0) + 1
+
+
+def _move(books: Books, message: Message) -> None:
+    order = find(books, getattr(message, "client_order_id", ""))
+    if order is None:
+        return
+    order.place = step(order.place, type(message)).place
+    if isinstance(message, OrderAccepted):
+        _name(books, order, message.venue_order_id)
+    _settle(books, order)
+
+
+def _name(books: Books, order: Order, venue_order_id: str) -> None:
+    order.venue_order_id = venue_order_id
+    books.venue_ids[f"{order.symbol} {venue_order_id}"] = order.id
+
+
+def _fill(books: Books, fill: Fill) -> None:
+    books.seen.setdefault(fill.symbol, set()).add(fill.venue_trade_id)
+    if fill.venue_trade_id.isdecimal():
+        newest = max(books.newest.get(fill.symbol, 0), int(fill.venue_trade_id))
+        books.newest[fill.symbol] = newest
+    books.fills += 1
+    books.late_fills += fill.late
+    fold_fill(books, fill)
+    order = find(books, fill.client_order_id)
+    if order is None:
+        return
+    if fill.qty_exp > order.exp:
+        order.qty = rescale(order.qty, order.exp, fill.qty_exp)
+        order.filled = rescale(order.filled, order.exp, fill.qty_exp)
+        order.exp = fill.qty_exp
+    order.filled += rescale(fill.qty, fill.qty_exp, order.exp)
+    order.place = step(order.place, Fill, complete=order.filled >= order.qty).place
+    _name(books, order, fill.venue_order_id)
+    _settle(books, order)
+
+
+def _settle(books: Books, order: Order) -> None:
+    if not order.ended or order.id not in books.open:
+        return
+    books.ended[order.id] = books.open.pop(order.id)
+    if len(books.ended) > ENDED_MAX:
+        oldest = books.ended.pop(next(iter(books.ended)))
+        books.venue_ids.pop(f"{oldest.symbol} {oldest.venue_order_id}", None)
+
+
+def _latch(books: Books, message: KillLevel | InstrumentHalted | InstrumentResumed) -> None:
+    match message:
+        case KillLevel(level=level):
+            books.level = level
+            books.killed = Stop(message.ts_event, message.by, message.reason)
+            if level == "FLATTEN":
+                books.flattens += 1
+                books.legs = {}
+        case InstrumentHalted(symbol=symbol):
+            stop = Stop(message.ts_event, "gateway", message.reason)
+            books.halted.setdefault(symbol, stop)
+            books.told.add(f"{symbol} {message.reason}")
+            books.foreign_orders += message.reason.startswith(STRANGER)
+        case InstrumentResumed(symbol=symbol):
+            books.halted.pop(symbol, None)
+
+
+def _mark(books: Books, message: Reconciled) -> None:
+    books.opened_ns = books.opened_ns or message.ts_event
+    for symbol, newest in books.newest.items():
+        _, last = books.marks.get(symbol, (0, 0))
+        books.marks[symbol] = (last, newest)

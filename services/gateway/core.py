@@ -1,0 +1,136 @@
+"""Joins intent and verdict, sends, and says what became of every order; holds the kill switch.
+
+After every input it looks at how things stand and asks for what is missing, so that one place
+mends a cold start, a restart, a lost answer and a silent stream.
+"""
+
+from collections import deque
+from typing import ClassVar
+
+from bus.service import Said, Service
+from schema.head import Local, Message
+from schema.house import Started
+from schema.lifecycle import State as Standing
+from schema.market import Instrument
+from schema.settings import Settings
+from schema.trading import CancelIntent, OrderIntent, Verdict
+from services.gateway import (
+    HEARS,
+    NAME,
+    SAYS,
+    books,
+    cancels,
+    flatten,
+    hearing,
+    join,
+    kill,
+    reconcile,
+    trades,
+    unconfirmed,
+)
+from services.gateway.answers import claim
+from services.gateway.state import State, Windows
+from services.gateway.turn import Rules, Turn
+
+LEVEL = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2, "FLATTEN": 3}
+
+
+class Gateway(Service):
+    """The one process that sends orders, and the books of what came of them."""
+
+    name: ClassVar[str] = NAME
+    hears: ClassVar[tuple[str, ...]] = HEARS
+    says: ClassVar[tuple[str, ...]] = SAYS
+
+    def __init__(self, settings: Settings, world: str, *, armed: bool = True) -> None:
+        own = settings.gateway
+        self.needs = {"risk": own.risk_silence_ms}  # type: ignore[misc]
+        self.rules = Rules(own, world, settings.engine.intent_ttl_ms * 1_000_000)
+        self.state = State(windows=Windows(armed=armed))
+        self._armed = armed
+        self._ahead: deque[Message] = deque()
+
+    def handle(self, message: Said, now_ns: int) -> list[Said]:
+        assert not self._ahead, f"{self._ahead[0]} was said and never applied"
+        turn = Turn(self.state, self.rules, now_ns)
+        self._take(turn, message)
+        _settle(turn)
+        self._ahead = turn.ahead
+        return turn.said
+
+    def apply(self, message: Message) -> None:
+        if self._ahead and self._ahead[0] is message:
+            self._ahead.popleft()  # `handle` said it, and the books have it already.
+        else:
+            books.apply(self.state.books, message)
+
+    def forget(self) -> None:
+        self.state.windows = Windows(armed=self._armed)
+
+    def refill(self, message: Message) -> None:
+        windows, known = self.state.windows, self.state.books.ids
+        match message:
+            case Instrument():
+                windows.instruments[message.symbol] = message
+            case OrderIntent() if message.client_order_id not in known:
+                windows.intents[message.client_order_id] = message
+            case Verdict() if message.client_order_id not in known:
+                windows.verdicts[message.client_order_id] = message
+
+    def trouble(self, now_ns: int) -> str | None:
+        windows = self.state.windows
+        if not windows.armed:
+            return "live and paper trading are not armed in this version"
+        if windows.clock is None:
+            return "the exchange's clock is not known yet"
+        if windows.reconciled is None:
+            return "orders and balances are not reconciled yet"
+        if not windows.instruments:
+            return "no instrument is known yet"
+        if windows.can_withdraw:
+            return "the exchange's key may withdraw money; make one that may not"
+        return None if windows.can_trade else "the exchange's key may not trade"
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        found = self.state.books
+        unsure = sum(1 for o in found.open.values() if o.place.state is Standing.UNCONFIRMED)
+        return (
+            ("submitted", found.submitted),
+            ("denied", found.denied),
+            ("unconfirmed", unsure),
+            ("fills", found.fills),
+            ("orders_open", len(found.open)),
+            ("late_fills", found.late_fills),
+            ("foreign_orders", found.foreign_orders),
+            ("strays", self.state.windows.strays),
+            ("level", LEVEL[found.level]),
+        )
+
+    def _take(self, turn: Turn, message: Said) -> None:
+        match message:
+            case OrderIntent():
+                join.hear_intent(turn, message)
+            case Verdict():
+                join.hear_verdict(turn, message)
+            case CancelIntent():
+                cancels.hear_cancel(turn, message)
+            case Instrument():
+                turn.windows.instruments[message.symbol] = message
+            case Started():
+                hearing.start(turn, message, armed=self._armed)
+            case Local():
+                hearing.hear_local(turn, message)
+            case _:  # What else stands on these streams is for others.
+                pass
+
+
+def _settle(turn: Turn) -> None:
+    kill.settle(turn)
+    claim(turn)
+    join.settle(turn)
+    unconfirmed.settle(turn)
+    cancels.settle(turn)
+    flatten.settle(turn)
+    reconcile.settle(turn)
+    trades.settle(turn)
+    turn.wake()

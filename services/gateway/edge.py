@@ -1,0 +1,143 @@
+"""The exchange as the gateway's core knows it: effects in, answers and events out.
+
+Everything goes through unmodified ccxt. An order is one request and never more, signed with the
+time that stands in the journal, and nothing but a proof that it was not taken counts as a refusal.
+"""
+
+import asyncio
+from pathlib import Path
+
+from bus.errors import EdgeError
+from bus.service import Bridge, Edge
+from schema.exchange import LevelSet, OrderNotSent, SendOrder, SetLevel
+from schema.head import Effect, Local
+from schema.settings import Settings
+from schema.units import SECOND_NS
+from services.gateway.edge_budget import Budget
+from services.gateway.edge_clock import ExchangeClock, Stands
+from services.gateway.edge_desk import Desk
+from services.gateway.edge_gate import Gate
+from services.gateway.edge_lanes import Lanes, lane_of
+from services.gateway.edge_session import Pace, Session, open_session
+from services.gateway.edge_stream import UserStream
+from services.gateway.wire import venue_name
+
+
+class Exchange(Edge):
+    """Binance, or the venue that stands in for it."""
+
+    def __init__(self, settings: Settings, run: Path, pace: Pace | None = None) -> None:
+        self._settings = settings
+        self._run = run
+        self._pace = pace or Pace()
+        symbols = settings.ingest.symbols or settings.venue.symbol
+        self._names = {venue_name(symbol): symbol for symbol in symbols}
+        self._lanes = Lanes()
+        self._desk: Desk | None = None
+        self._why_not = {
+            "time": "the exchange has not told its time yet",
+            "stream": "the user stream does not stand yet",
+        }
+
+    async def run(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._gate = Gate(self._run, bridge.clock)
+        await self._look_for_kill()
+        self._clock = ExchangeClock(bridge.clock)
+        self._budget = Budget(bridge.clock)
+        session = self._dial()
+        self._desk = Desk(session, self._names, self._budget, self._clock.doubt)
+        try:
+            await self._watch(self._desk)
+        finally:
+            self._desk = None
+            await session.close()
+
+    async def perform(self, effect: Effect) -> Local:
+        match effect:
+            case SetLevel():
+                self._gate.set(effect)
+                return LevelSet(effect_id=effect.effect_id)
+            case SendOrder():
+                return await self._send(effect)
+            case _:
+                return await self._ask(effect)
+
+    async def _watch(self, desk: Desk) -> None:
+        stream = UserStream(
+            self._dial, self._budget.ban, self._names, self._stands("stream"), self._pace
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                self._clock.keep(self._bridge, desk.time_ms, self._stands("time"), self._pace)
+            )
+            tasks.create_task(stream.keep(self._bridge))
+            tasks.create_task(self._budget.tell(self._bridge, self._pace.budget_s))
+            tasks.create_task(self._watch_for_kill())
+
+    def _dial(self) -> Session:
+        return open_session(self._settings, self._clock.now_ms, self._pace)
+
+    def _stands(self, part: str) -> Stands:
+        def stands(why_not: str | None) -> None:
+            self._why_not[part] = why_not or ""
+            self._bridge.ready("; ".join(filter(None, self._why_not.values())) or None)
+
+        return stands
+
+    async def _watch_for_kill(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.kill_s)
+            await self._look_for_kill()
+
+    async def _look_for_kill(self) -> None:
+        if (news := self._gate.kill.news()) is not None:
+            await self._bridge.hear(news)
+
+    async def _send(self, effect: SendOrder) -> Local:
+        deadline_ns = self._gate.deadline_mono_ns(effect)
+        if why := self._why_not_sent(effect, deadline_ns):
+            return _not_sent(effect, why)
+        left_s = (deadline_ns - self._bridge.clock.mono_ns()) / SECOND_NS
+        lane = lane_of(effect)
+        try:
+            async with asyncio.timeout(left_s):
+                await self._lanes.enter(lane)
+        except TimeoutError:
+            return _not_sent(effect, "the exchange was busy until its deadline had passed")
+        try:
+            if why := self._why_not_sent(effect, deadline_ns):
+                return _not_sent(effect, why)
+            return await self._open_desk().perform(effect)
+        finally:
+            self._lanes.leave(lane)
+
+    def _why_not_sent(self, effect: SendOrder, deadline_ns: int) -> str | None:
+        if self._desk is None:
+            return "there is no session with the exchange"
+        return self._budget.ban() or self._gate.why_not(effect, deadline_ns)
+
+    async def _ask(self, effect: Effect) -> Local:
+        lane = lane_of(effect)
+        self._open_desk()
+        await self._lanes.enter(lane)
+        try:
+            return await self._open_desk().perform(effect)
+        finally:
+            self._lanes.leave(lane)
+
+    def _open_desk(self) -> Desk:
+        if self._desk is None:
+            raise EdgeError("there is no session with the exchange", "It is asked again by itself")
+        if ban := self._budget.ban():
+            raise EdgeError(ban, "It is asked again by itself")
+        return self._desk
+
+
+def _not_sent(effect: SendOrder, reason: str) -> OrderNotSent:
+    return OrderNotSent(
+        effect_id=effect.effect_id,
+        client_order_id=effect.intent.client_order_id,
+        symbol=effect.intent.symbol,
+        reason=reason,
+    )

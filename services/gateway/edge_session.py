@@ -1,0 +1,178 @@
+"""ccxt's Binance as the gateway uses it: unmodified requests and sockets, answers as they came.
+
+Orders go through ccxt's raw requests and not through `create_order`, which rounds prices half up,
+makes a spent amount of a market order's price, and parses every number into a float. What an answer
+means is judged elsewhere, by code; here its status, headers and text are kept before ccxt reads
+them. ccxt's own throttle is off: after an idle second it holds an order back for up to half of one.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from bus.errors import SettingsError
+from bus.narrow import narrow
+from schema.settings import PLAY_KEY, PLAY_SECRET, Settings
+
+with narrow():
+    from ccxt.base.errors import BaseError, NetworkError
+    from ccxt.pro.binance import binance
+
+ANSWER_SHARE = 0.9
+"""Of what an answer may take in all; so a request ends before the effect that waits for it."""
+
+FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
+ENDED = "ended"
+OK = 200
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How patient the edge is, in wall time; tests are in more of a hurry."""
+
+    clock_s: float = 10.0  # between two looks at the exchange's clock
+    budget_s: float = 5.0  # between two words about the request budget
+    kill_s: float = 0.1  # between two looks for the kill file
+    patience_s: float = 10.0  # for a stream to stand
+    keep_alive_s: float = 10.0  # between two pings; ccxt's own default takes minutes to notice
+    silent_s: float = 25.0  # without a sign of life, pongs too, a stream is dead
+    pause_s: float = 0.2  # before a stream is dialled anew, doubled …
+    pause_max_s: float = 5.0  # … up to this
+    close_s: float = 0.25  # that ccxt leaves to sockets that close
+
+
+class Reply(msgspec.Struct):
+    """What came back to one request; a status of 0 says that nothing whole did."""
+
+    status: int = 0
+    body: str = ""
+    headers: Mapping[str, str] = {}
+    failure: str = ""
+    sent: bool = True  # False: no connection stood, so not a byte has left
+
+    def __str__(self) -> str:
+        if not self.status:
+            return self.failure
+        return f"HTTP {self.status} {self.body.strip()[:120] or 'without a body'}"
+
+
+_REPLY: ContextVar[Reply] = ContextVar("_REPLY")
+
+
+class Session(binance):  # type: ignore[misc]
+    """One instance of ccxt: its hooks keep answers and events, its clock is the exchange's."""
+
+    def __init__(self, config: dict[str, Any], now_ms: Callable[[], int]) -> None:
+        super().__init__(config)
+        self.heard: asyncio.Queue[Mapping[str, Any] | str] = asyncio.Queue()
+        self._now_ms = now_ms
+
+    async def ask(
+        self, method: str, path: str, params: Mapping[str, object], api: str = "private"
+    ) -> Reply:
+        """Make exactly one request, and return what came back, whatever it was."""
+        reply = Reply()
+        token = _REPLY.set(reply)
+        try:
+            await self.request(path, [api], method, dict(params))
+        except FAILURES as error:
+            reply.failure = said_by(error)
+            reply.sent = not isinstance(error.__cause__, aiohttp.ClientConnectorError)
+        finally:
+            _REPLY.reset(token)
+        return reply
+
+    async def subscribe(self) -> None:
+        """Begin the user stream; `heard` then brings its events, and at last why it ended."""
+        client = self.client(self.urls["api"]["ws"]["ws-api"]["spot"])
+        client.future(ENDED).add_done_callback(self._end)
+        try:
+            await self.authenticate({"type": "spot"})
+        except asyncio.CancelledError as error:
+            # ccxt cancels what waits on a socket that it closes; that is a loss, not our own end.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise NetworkError("the socket was closed") from error
+
+    def life_sign(self) -> object:
+        """Return what changes whenever the stream's socket brings anything, be it a pong."""
+        return [client.last_message_at for client in self.clients.values()]
+
+    def _end(self, ended: "asyncio.Future[None]") -> None:
+        error = None if ended.cancelled() else ended.exception()
+        self.heard.put_nowait(said_by(error) if error else "the socket was closed")
+
+    # What ccxt calls.
+
+    def nonce(self) -> int:
+        return self._now_ms()
+
+    def on_rest_response(self, code: int, *rest: Any) -> Any:
+        _, _, _, headers, body, *_ = rest
+        reply = _REPLY.get()
+        reply.status, reply.body = code, body
+        reply.headers = {name.lower(): value for name, value in headers.items()}
+        return super().on_rest_response(code, *rest)
+
+    def handle_errors(self, *_: Any) -> None:
+        # By class, a refusal and an open fate look alike; wire_codes.py judges by code.
+        return None
+
+    def handle_order_update(self, _client: Any, message: Mapping[str, Any]) -> None:
+        self.heard.put_nowait(message)
+
+    def handle_balance(self, _client: Any, _message: Mapping[str, Any]) -> None:
+        # Balances are asked for, and their numbers need no float.
+        return None
+
+    def handle_event_stream_terminated(self, _client: Any, _message: Mapping[str, Any]) -> None:
+        # ccxt itself would leave whoever waits for an order waiting.
+        self.heard.put_nowait("the exchange ended the stream: eventStreamTerminated")
+
+
+def open_session(settings: Settings, now_ms: Callable[[], int], pace: Pace) -> Session:
+    """Return a session that knows no other address than the venue's, and no other key."""
+    if settings.mode != "local":
+        raise SettingsError(
+            f"mode {settings.mode}: orders leave in local mode alone so far",
+            'Set mode = "local" in settings.local.toml',
+        )
+    session = Session(
+        {
+            "apiKey": PLAY_KEY,
+            "secret": PLAY_SECRET,
+            "enableRateLimit": False,
+            "timeout": int(settings.gateway.answer_ms * ANSWER_SHARE),
+            "timeout_on_exit": int(pace.close_s * 1000),
+            "ssl_context": True,  # aiohttp's own, verified; ccxt takes 0.1 s to make another
+            "streaming": {"keepAlive": int(pace.keep_alive_s * 1000)},
+            "enableLastHttpResponse": False,
+            "enableLastJsonResponse": False,
+            "enableLastResponseHeaders": False,
+            "options": {
+                "defaultType": "spot",
+                "recvWindow": settings.gateway.recv_window_ms,
+                "maxRetriesOnFailure": 0,
+            },
+        },
+        now_ms,
+    )
+    place = f"127.0.0.1:{settings.ports.venue}"
+    rest = f"http://{place}/api/v3"
+    session.urls["test"] = {
+        "public": rest,
+        "private": rest,
+        "sapi": f"http://{place}/sapi/v1",
+        "ws": {"ws-api": {"spot": f"ws://{place}/ws-api/v3"}},
+    }
+    session.set_sandbox_mode(True)
+    return session
+
+
+def said_by(error: BaseException) -> str:
+    """Return a failure in one line."""
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,50 @@
+"""The last gate: limits of its own that hold whatever risk says, and share no code with it."""
+
+from schema.instruments import Denial, check
+from schema.trading import OrderIntent
+from services.gateway.position import held_against
+from services.gateway.state import Books
+from services.gateway.turn import Turn
+
+
+def last_gate(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | None:
+    """Return why an order does not leave; one that reduces is bounded by its position alone."""
+    instrument = turn.windows.instruments.get(intent.symbol)
+    if instrument is None:
+        return Denial("INSTRUMENT_NOT_FOUND", f"symbol={intent.symbol}")
+    return (
+        check(instrument, intent)
+        or _reduce_only(turn.books, intent)
+        or (None if reducing else _limits(turn, intent))
+    )
+
+
+def _reduce_only(books: Books, intent: OrderIntent) -> Denial | None:
+    if not intent.reduce_only:
+        return None
+    held = held_against(books, intent)
+    if held == 0:
+        return Denial("POSITION_NOT_FOUND", f"symbol={intent.symbol} side={intent.side}")
+    if intent.qty > held:
+        return Denial("REDUCE_ONLY_WOULD_INCREASE_POSITION", f"qty={intent.qty} position={held}")
+    return None
+
+
+def _limits(turn: Turn, intent: OrderIntent) -> Denial | None:
+    own, books = turn.rules.own, turn.books
+    px = max(intent.limit_px, intent.stop_px, intent.ref_px)
+    if px <= 0:
+        return Denial("VALIDATION_FAILED", "ref_px=0: its worth is unknown")
+    scale = 10 ** (intent.px_exp + intent.qty_exp)
+    if px * intent.qty > own.max_order_notional * scale:
+        worth = px * intent.qty // scale
+        detail = f"notional={worth} max={own.max_order_notional}"
+        return Denial("NOTIONAL_EXCEEDS_MAX_PER_ORDER", detail)
+    if len(books.open) >= own.max_open_orders:
+        detail = f"open_orders={len(books.open)} max={own.max_open_orders}"
+        return Denial("MAX_OPEN_ORDERS_EXCEEDED", detail)
+    since_ns = turn.now_ns - own.order_window_ms * 1_000_000
+    recent = sum(1 for sent_ns in books.sent if sent_ns > since_ns)
+    if recent >= own.order_rate:
+        return Denial("RATE_LIMIT_EXCEEDED", f"orders={recent} max={own.order_rate}")
+    return None

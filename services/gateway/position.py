@@ -1,0 +1,61 @@
+"""The gateway's own fold of fills: positions, balances, and whether an order reduces risk.
+
+It shares no code with the ledger of engine and risk: two folds that agree prove more than one.
+"""
+
+from schema.orders import Deposit, Fill
+from schema.trading import OrderIntent
+from services.gateway.amounts import add, scaled
+from services.gateway.state import Amount, Books
+
+
+def fold_fill(books: Books, fill: Fill) -> None:
+    """Move position and balances by one fill."""
+    base, _, quote = fill.symbol.partition("/")
+    sign = 1 if fill.side == "buy" else -1
+    position = books.positions.setdefault(fill.symbol, Amount())
+    add(position, sign * fill.qty, fill.qty_exp)
+    if fill.fee_asset == base:
+        add(position, -fill.fee, fill.fee_exp)
+    for asset, n, exp in (
+        (base, sign * fill.qty, fill.qty_exp),
+        (quote, -sign * fill.quote_qty, fill.quote_exp),
+        (fill.fee_asset, -fill.fee, fill.fee_exp),
+    ):
+        add(books.assets.setdefault(asset, Amount()), n, exp)
+
+
+def fold_deposit(books: Books, deposit: Deposit) -> None:
+    """Move a balance by money that came or went by other ways."""
+    add(books.assets.setdefault(deposit.asset, Amount()), deposit.amount, deposit.exp)
+
+
+def closable(books: Books, symbol: str, side: str, exp: int) -> int:
+    """Return how much an order of this side may trade and still only shrink the position.
+
+    What rests or is on its way to the same side counts as traded: in the worst case all of it is.
+    The answer has `exp` decimals, rounded down.
+    """
+    position = books.positions.get(symbol, Amount())
+    fine = max(position.exp, exp)
+    held = scaled(position.n, position.exp, fine) * (1 if side == "sell" else -1)
+    for order in books.open.values():
+        if order.symbol == symbol and order.intent.side == side:
+            fine_order = max(fine, order.exp)
+            held = scaled(held, fine, fine_order) - scaled(order.left, order.exp, fine_order)
+            fine = fine_order
+    return max(0, held // int(10 ** (fine - exp)))
+
+
+def reduces(books: Books, intent: OrderIntent) -> bool:
+    """Return whether an order can only shrink the position, whatever the other orders do."""
+    most = closable(books, intent.symbol, intent.side, intent.qty_exp)
+    return 0 < intent.qty <= most
+
+
+def held_against(books: Books, intent: OrderIntent) -> int:
+    """Return the position that an order would close, rounded down; 0 when there is none."""
+    position = books.positions.get(intent.symbol, Amount())
+    fine = max(position.exp, intent.qty_exp)
+    held = scaled(position.n, position.exp, fine) * (1 if intent.side == "sell" else -1)
+    return max(0, held // int(10 ** (fine - intent.qty_exp)))

@@ -1,0 +1,194 @@
+"""What the gateway remembers: books that `gateway.order` changes, and windows on the exchange.
+
+Books are a fold of the own stream, so that they stand again after any death. Windows hold what is
+asked, waited for and half known; without them it asks the exchange anew.
+"""
+
+import msgspec
+
+from schema.exchange import ClockSeen, OrderReport, VenueTrade
+from schema.lifecycle import TERMINAL, Place
+from schema.market import Instrument
+from schema.trading import OrderIntent, Verdict
+
+ENDED_MAX = 2_000
+"""So many ended orders are kept whole, for what comes late; of older ones only the id is."""
+
+SENT_MAX = 1_000
+
+
+class Amount(msgspec.Struct):
+    """An exact number that gains decimals when it needs them."""
+
+    n: int = 0
+    exp: int = 0
+
+
+class Order(msgspec.Struct):
+    """One order that was submitted; quantities have `exp` decimals."""
+
+    intent: OrderIntent
+    signed_ms: int
+    submitted_ns: int
+    exp: int
+    qty: int
+    filled: int = 0
+    place: Place = Place()
+    venue_order_id: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.intent.client_order_id
+
+    @property
+    def symbol(self) -> str:
+        return self.intent.symbol
+
+    @property
+    def ended(self) -> bool:
+        return self.place.state in TERMINAL
+
+    @property
+    def left(self) -> int:
+        return 0 if self.ended else max(0, self.qty - self.filled)
+
+
+class Stop(msgspec.Struct):
+    """Something that stops trading: since when, by whom and why."""
+
+    since_ns: int = 0
+    by: str = ""
+    why: str = ""
+
+
+class Books(msgspec.Struct):
+    """All that `gateway.order` said, folded."""
+
+    open: dict[str, Order] = {}
+    ended: dict[str, Order] = {}
+    ids: set[str] = set()  # every client order id that was ever answered
+    venue_ids: dict[str, str] = {}  # "symbol venue-order-id" → client order id, while kept
+    seen: dict[str, set[str]] = {}  # trade ids of each symbol, for ever
+    newest: dict[str, int] = {}  # the highest of them
+    marks: dict[str, tuple[int, int]] = {}  # `newest` at the last two comparisons
+    positions: dict[str, Amount] = {}
+    assets: dict[str, Amount] = {}
+    opened_ns: int = 0  # when the opening balances were taken: earlier trades are in them
+    differences: dict[str, Amount] = {}
+    level: str = "ACTIVE"
+    killed: Stop = msgspec.field(default_factory=Stop)
+    flattens: int = 0
+    legs: dict[str, int] = {}  # closing orders of this FLATTEN by symbol
+    halted: dict[str, Stop] = {}
+    told: set[str] = set()  # "symbol reason" of every halt: each is said once
+    sent: list[int] = []  # market times of the newest submissions
+    retry_after_ns: int = 0  # wall time
+    weight_said_ns: int = 0
+    weight_used: int = 0
+    submitted: int = 0
+    denied: int = 0
+    fills: int = 0
+    late_fills: int = 0
+    foreign_orders: int = 0
+
+
+class Ask(msgspec.Struct):
+    """A question on its way."""
+
+    effect_id: str
+    asked_ns: int
+
+
+class Pace(msgspec.Struct):
+    """When something may be tried again, and how often it was."""
+
+    next_ns: int = 0
+    tries: int = 0
+
+
+class Doubt(msgspec.Struct):
+    """What is known of an order whose fate is not: when the exchange did not know it, in ms."""
+
+    pace: Pace = msgspec.field(default_factory=Pace)
+    over: bool = False  # the exchange can no longer take its request
+    absent_ms: tuple[int, int] = (0, 0)  # first and last answer that it knows no such order
+    untraded_ms: tuple[int, int] = (0, 0)  # first and last whole list of trades without it
+
+
+class Wish(msgspec.Struct):
+    """A cancel that is wanted until the order has ended or the exchange will not."""
+
+    reason: str
+    pace: Pace = msgspec.field(default_factory=Pace)
+    doubtful: bool = False  # the exchange is asked for the order before it is tried again
+    refused: tuple[str, str] = ("", "")  # code and text, once it has been
+
+
+class Cycle(msgspec.Struct):
+    """One comparison with the exchange, under way."""
+
+    symbols: list[str]
+    moves: int = 0  # what had moved when balances were asked for
+    account_ns: int = 0  # when they came; trades are asked for after that
+    opens: bool = False
+    traded: list[str] = []  # symbols whose trades were read to their end
+    missing: list[str] | None = None  # open orders that the exchange's list lacks
+    fills_found: int = 0
+
+
+class Waiting(msgspec.Struct):
+    """A command that is answered a moment later."""
+
+    request_id: str
+    by: str
+    why: str
+    until_ns: int
+
+
+class Windows(msgspec.Struct):
+    """What is under way between the house, the gateway and the exchange."""
+
+    epoch: int = 0
+    armed: bool = True
+    instruments: dict[str, Instrument] = {}
+    intents: dict[str, OrderIntent] = {}
+    verdicts: dict[str, Verdict] = {}
+    risk: str = "it was not heard yet"  # why risk is not to be relied on; empty when it is
+    clock: ClockSeen | None = None
+    clock_doubt: bool = False  # it was set, or the machine slept, since it was compared
+    asked: dict[str, Ask] = {}
+    effects: int = 0
+    paces: dict[str, Pace] = {}  # of questions without an answer, by what they ask
+    held: dict[str, OrderReport] = {}  # reports whose fills are not booked yet
+    venue_ids: dict[str, str] = {}
+    unclaimed: dict[str, VenueTrade] = {}  # trades of orders that may be ours
+    wanted: dict[str, int] = {}  # symbols whose trades are needed, since when
+    pages: dict[str, str] = {}  # where to read on in a list of trades that has more
+    polled: dict[str, int] = {}  # when a symbol's trades were last asked for
+    listed: dict[str, int] = {}  # the highest trade id seen in a list
+    marks: dict[str, tuple[int, int]] = {}  # `listed` at the last two comparisons
+    doubts: dict[str, Doubt] = {}
+    wishes: dict[str, Wish] = {}
+    closing: dict[str, Pace] = {}  # positions that FLATTEN closes
+    dust: list[str] = []  # symbols whose rest is too small for the exchange
+    cycle: Cycle | None = None
+    reconcile: str = "it has just started"  # why a comparison is due; empty when none is
+    reconciled: list[str] | None = None  # symbols of the last one in this life
+    reconciled_ns: int = 0
+    stream: bool = False
+    balances: tuple[tuple[str, str, str], ...] = ()
+    sights: dict[str, Amount] = {}  # differences at the last comparison
+    moves: int = 0
+    can_trade: bool = True
+    can_withdraw: bool = False
+    kill_file: bool = False
+    waiting: list[Waiting] = []
+    wake_ns: int = 0
+    strays: int = 0  # cancels of orders that nobody knows, verdicts that came again
+
+
+class State(msgspec.Struct):
+    """Everything that a snapshot keeps."""
+
+    books: Books = msgspec.field(default_factory=Books)
+    windows: Windows = msgspec.field(default_factory=Windows)

@@ -1,0 +1,79 @@
+"""One step in the life of an order: said when the table allows it, and a halt when it does not."""
+
+from schema.head import Message
+from schema.lifecycle import State, step
+from schema.orders import Fill, OrderAccepted, OrderRejected, OrderUnconfirmed
+from services.gateway.amounts import scaled
+from services.gateway.state import Order
+from services.gateway.turn import Turn
+
+AWAITED = (State.SUBMITTED, State.UNCONFIRMED)
+"""States of an order that nothing of the exchange's was heard about."""
+
+
+def awaited(order: Order) -> bool:
+    """Return whether the exchange has said nothing of an order yet."""
+    place = order.place
+    return place.state in AWAITED or (not order.ended and place.under is State.SUBMITTED)
+
+
+def take_step(turn: Turn, order: Order, message: Message) -> None:
+    """Say an event of an order; an illegal one halts its symbol instead, but a fill is booked."""
+    complete = isinstance(message, Fill) and _completes(order, message)
+    before, found = order.place, step(order.place, type(message), complete=complete)
+    name = type(message).__name__
+    if found.outcome == "ok" or isinstance(message, Fill):
+        turn.say(message)
+    if found.outcome == "illegal":
+        turn.halt(
+            order.symbol,
+            f"{name} of {order.id} is no step from {before.state}",
+            order.id,
+            order.intent.trace,
+        )
+
+
+def _completes(order: Order, fill: Fill) -> bool:
+    # A fill never has fewer decimals than its order has by then.
+    return fill.cum_qty >= scaled(order.qty, order.exp, fill.qty_exp)
+
+
+def accept(turn: Turn, order: Order, venue_order_id: str, evidence: str) -> None:
+    """Say that the exchange has an order, when it was not known."""
+    if awaited(order):
+        said = OrderAccepted(
+            ts_event=turn.now_ns,
+            trace=order.intent.trace,
+            client_order_id=order.id,
+            symbol=order.symbol,
+            venue_order_id=venue_order_id,
+            evidence=evidence,
+        )
+        take_step(turn, order, said)
+
+
+def reject(turn: Turn, order: Order, code: str, detail: str) -> None:
+    """Say that the exchange never had an order, or has no more of it."""
+    said = OrderRejected(
+        ts_event=turn.now_ns,
+        trace=order.intent.trace,
+        client_order_id=order.id,
+        symbol=order.symbol,
+        code=code,
+        detail=detail,
+    )
+    take_step(turn, order, said)
+
+
+def doubt(turn: Turn, order: Order, reason: str) -> None:
+    """Say that the fate of an order is not known; it is asked for until there is evidence."""
+    if order.place.state is State.UNCONFIRMED:
+        return
+    said = OrderUnconfirmed(
+        ts_event=turn.now_ns,
+        trace=order.intent.trace,
+        client_order_id=order.id,
+        symbol=order.symbol,
+        reason=reason,
+    )
+    take_step(turn, order, said)

@@ -1,0 +1,66 @@
+"""Lists of our executions: asked for while something is missing, and every few seconds anyway.
+
+The exchange's push is a hint; a list is what counts.
+"""
+
+from schema.exchange import TradesSeen
+from services.gateway.answers import missing, take_trade
+from services.gateway.books import find
+from services.gateway.questions import ask_trades, symbols
+from services.gateway.state import Pace
+from services.gateway.turn import Turn
+from services.gateway.unconfirmed import take_whole_list
+
+
+def take_list(turn: Turn, seen: TradesSeen) -> None:
+    """Book what a list has, and note which questions it answers."""
+    windows, ask = turn.windows, turn.answered(seen.effect_id)
+    before = turn.books.fills
+    for trade in seen.trades:
+        take_trade(turn, trade, "query")
+    if windows.cycle is not None:
+        windows.cycle.fills_found += turn.books.fills - before
+    newest = max((int(t.trade_id) for t in seen.trades if t.trade_id.isdecimal()), default=0)
+    windows.listed[seen.symbol] = max(windows.listed.get(seen.symbol, 0), newest)
+    if ask is None:
+        return  # What it holds is true, but nobody knows what it was an answer to.
+    if seen.whole or not newest:
+        windows.pages.pop(seen.symbol, None)
+        _take_end(turn, seen, ask.asked_ns)
+    else:
+        windows.pages[seen.symbol] = str(newest + 1)
+        windows.wanted.setdefault(seen.symbol, ask.asked_ns)
+
+
+def _take_end(turn: Turn, seen: TradesSeen, asked_ns: int) -> None:
+    windows, symbol = turn.windows, seen.symbol
+    if seen.whole:
+        take_whole_list(turn, seen)
+        if windows.cycle is not None and 0 < windows.cycle.account_ns <= asked_ns:
+            windows.cycle.traded.append(symbol)
+    if windows.wanted.get(symbol, asked_ns + 1) <= asked_ns:
+        del windows.wanted[symbol]
+    if _lacks(turn, symbol):
+        # The exchange counts an execution that its list does not show yet.
+        windows.wanted.setdefault(symbol, turn.now_ns)
+        turn.later(windows.paces.setdefault(f"trades {symbol}", Pace()))
+
+
+def _lacks(turn: Turn, symbol: str) -> bool:
+    for order_id, report in turn.windows.held.items():
+        order = find(turn.books, order_id)
+        if order is not None and order.symbol == symbol and missing(order, report):
+            return True
+    return False
+
+
+def settle(turn: Turn) -> None:
+    """Ask for the lists that are wanted or due."""
+    for symbol in list(turn.windows.wanted):
+        ask_trades(turn, symbol)
+    if turn.windows.clock is None or turn.windows.reconciled is None:
+        return
+    poll_ns = turn.rules.own.poll_ms * 1_000_000
+    for symbol in symbols(turn):
+        if turn.due(turn.windows.polled.get(symbol, 0) + poll_ns):
+            ask_trades(turn, symbol)

@@ -1,0 +1,176 @@
+"""The exchange's texts and the gateway's own, both ways: orders out, rows and events in.
+
+No number passes through a float, and none is rounded: an order says the text of its integers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from schema.exchange import OrderReport, ReportPushed, VenueTrade
+from schema.head import Side
+from schema.trading import OrderIntent, OrderType
+from schema.units import exp_of, floor_scale, to_int, to_text
+from services.gateway.wire_rows import AccountRow, Event, OrderRow, TradeRow
+
+Names = Mapping[str, str]
+"""Symbols of the house by the exchange's own name; others keep theirs."""
+
+TYPES: dict[OrderType, str] = {
+    "market": "MARKET",
+    "limit": "LIMIT",
+    "limit_maker": "LIMIT_MAKER",
+    "stop": "STOP_LOSS",
+    "stop_limit": "STOP_LOSS_LIMIT",
+    "take_profit": "TAKE_PROFIT",
+    "take_profit_limit": "TAKE_PROFIT_LIMIT",
+}
+PRICED = frozenset({"limit", "limit_maker", "stop_limit", "take_profit_limit"})
+STOPS = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
+SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
+MONEY_DECIMALS = 8
+
+
+def order_params(intent: OrderIntent) -> dict[str, str]:
+    """Return what an order is sent with; every number is the text of its integer."""
+    params = {
+        "symbol": venue_name(intent.symbol),
+        "side": intent.side.upper(),
+        "type": TYPES[intent.order_type],
+        "quantity": to_text(intent.qty, intent.qty_exp),
+        "newClientOrderId": intent.client_order_id,
+        "newOrderRespType": "FULL",
+    }
+    if intent.order_type in PRICED:
+        params["price"] = to_text(intent.limit_px, intent.px_exp)
+    if intent.order_type in PRICED - {"limit_maker"}:
+        params["timeInForce"] = intent.time_in_force
+    if TYPES[intent.order_type] in STOPS:
+        params["stopPrice"] = to_text(intent.stop_px, intent.px_exp)
+    return params
+
+
+def venue_name(symbol: str) -> str:
+    """Return the exchange's name of a symbol."""
+    return symbol.replace("/", "")
+
+
+def report_of(row: OrderRow, names: Names) -> OrderReport:
+    """Return an order of REST; after a cancel its own id is the original one."""
+    return OrderReport(
+        client_order_id=row.orig_client_order_id or row.client_order_id,
+        venue_order_id=str(row.order_id),
+        symbol=names.get(row.symbol, row.symbol),
+        side=SIDES[row.side],
+        status=row.status,
+        order_type=row.type,
+        qty=row.orig_qty,
+        executed_qty=row.executed_qty,
+        executed_quote=row.cummulative_quote_qty,
+        limit_px=row.price,
+        stop_px=row.stop_price,
+        working=is_working(
+            row.type, row.executed_qty, active=row.is_working or row.working_time > 0
+        ),
+        update_ms=row.update_time or row.transact_time,
+    )
+
+
+def is_working(order_type: str, executed_qty: str, *, active: bool) -> bool:
+    """Return False for a stop that waits for its price; what has traded was triggered."""
+    return order_type not in STOPS or active or executed_qty.strip("0.") != ""
+
+
+def placed_trades(row: OrderRow, names: Names) -> tuple[VenueTrade, ...]:
+    """Return the executions in the answer to a new order; it took them all from the book."""
+    return tuple(
+        VenueTrade(
+            trade_id=str(part.trade_id),
+            venue_order_id=str(row.order_id),
+            symbol=names.get(row.symbol, row.symbol),
+            side=SIDES[row.side],
+            px=part.price,
+            qty=part.qty,
+            quote_qty=product(part.price, part.qty),
+            fee=part.commission,
+            fee_asset=part.commission_asset,
+            maker=False,
+            at_ms=row.transact_time,
+            client_order_id=row.client_order_id,
+        )
+        for part in row.fills
+    )
+
+
+def product(px: str, qty: str) -> str:
+    """Return price times quantity, cut off as the exchange cuts what it calls quoteQty."""
+    px_exp, qty_exp = exp_of(px), exp_of(qty)
+    amount = to_int(px, px_exp) * to_int(qty, qty_exp)
+    return to_text(floor_scale(amount, px_exp + qty_exp, MONEY_DECIMALS), MONEY_DECIMALS)
+
+
+def trade_of(row: TradeRow, names: Names) -> VenueTrade:
+    """Return an execution of `myTrades`."""
+    return VenueTrade(
+        trade_id=str(row.id),
+        venue_order_id=str(row.order_id),
+        symbol=names.get(row.symbol, row.symbol),
+        side="buy" if row.is_buyer else "sell",
+        px=row.price,
+        qty=row.qty,
+        quote_qty=row.quote_qty,
+        fee=row.commission,
+        fee_asset=row.commission_asset,
+        maker=row.is_maker,
+        at_ms=row.time,
+    )
+
+
+def pushed(event: Mapping[str, Any], names: Names) -> ReportPushed:
+    """Return what an `executionReport` says; msgspec.ValidationError when it is none."""
+    said = msgspec.convert(event, type=Event)
+    report = OrderReport(
+        client_order_id=said.C or said.c,  # of a cancel, the second is the cancel's own
+        venue_order_id=str(said.i),
+        symbol=names.get(said.s, said.s),
+        side=SIDES[said.S],
+        status=said.X,
+        order_type=said.o,
+        qty=said.q,
+        executed_qty=said.z,
+        executed_quote=said.Z,
+        limit_px=said.p,
+        stop_px=said.P,
+        working=is_working(said.o, said.z, active=said.w or said.W > 0),
+        update_ms=said.T,
+    )
+    trades = (_executed(said, report),) if said.x == "TRADE" else ()
+    reason = "" if said.r == "NONE" else said.r
+    return ReportPushed(report=report, execution=said.x, reason=reason, trades=trades)
+
+
+def _executed(said: Event, report: OrderReport) -> VenueTrade:
+    return VenueTrade(
+        trade_id=str(said.t),
+        venue_order_id=report.venue_order_id,
+        symbol=report.symbol,
+        side=report.side,
+        px=said.L,
+        qty=said.l,
+        quote_qty=said.Y,
+        fee=said.n or "0",
+        fee_asset=said.N or "",
+        maker=said.m,
+        at_ms=said.T,
+        client_order_id=report.client_order_id,
+    )
+
+
+def balances_of(account: AccountRow) -> tuple[tuple[str, str, str], ...]:
+    """Return asset, free and locked of everything that the account has any of."""
+    return tuple(
+        (row.asset, row.free, row.locked)
+        for row in account.balances
+        if row.free.strip("0.") or row.locked.strip("0.")
+    )

@@ -1,0 +1,140 @@
+"""What the exchange answers and says, in the form in which it publishes it."""
+
+from typing import Any
+
+import msgspec
+
+PLACED = {
+    "symbol": "BTCUSDT",
+    "orderId": 28,
+    "orderListId": -1,
+    "clientOrderId": "6gCrw2kRUAF9CvJDGP16IP",
+    "transactTime": 1507725176595,
+    "price": "0.00000000",
+    "origQty": "10.00000000",
+    "executedQty": "10.00000000",
+    "origQuoteOrderQty": "0.000000",
+    "cummulativeQuoteQty": "39998.00000000",
+    "status": "FILLED",
+    "timeInForce": "GTC",
+    "type": "MARKET",
+    "side": "SELL",
+    "workingTime": 1507725176595,
+    "selfTradePreventionMode": "NONE",
+    "fills": [
+        {
+            "price": "4000.00000000",
+            "qty": "1.50000000",
+            "commission": "4.00000000",
+            "commissionAsset": "USDT",
+            "tradeId": 56,
+        },
+        {
+            "price": "0.00000003",
+            "qty": "0.50000000",
+            "commission": "-0.00000001",
+            "commissionAsset": "BNB",
+            "tradeId": 57,
+        },
+    ],
+}
+
+FOUND = {
+    "symbol": "LTCBTC",
+    "orderId": 1,
+    "orderListId": -1,
+    "clientOrderId": "myOrder1",
+    "price": "0.1",
+    "origQty": "1.0",
+    "executedQty": "0.0",
+    "cummulativeQuoteQty": "0.0",
+    "status": "NEW",
+    "timeInForce": "GTC",
+    "type": "STOP_LOSS_LIMIT",
+    "side": "BUY",
+    "stopPrice": "0.2",
+    "icebergQty": "0.0",
+    "time": 1499827319559,
+    "updateTime": 1499827319560,
+    "isWorking": False,
+    "workingTime": -1,
+    "origQuoteOrderQty": "0.000000",
+    "selfTradePreventionMode": "NONE",
+}
+
+CANCELLED = {
+    "symbol": "LTCBTC",
+    "origClientOrderId": "myOrder1",
+    "orderId": 4,
+    "orderListId": -1,
+    "clientOrderId": "cancelMyOrder1",
+    "transactTime": 1684804350068,
+    "price": "2.00000000",
+    "origQty": "1.00000000",
+    "executedQty": "0.00000000",
+    "origQuoteOrderQty": "0.000000",
+    "cummulativeQuoteQty": "0.00000000",
+    "status": "CANCELED",
+    "timeInForce": "GTC",
+    "type": "LIMIT",
+    "side": "BUY",
+    "selfTradePreventionMode": "NONE",
+}
+
+TRADE = {
+    "symbol": "BNBBTC",
+    "id": 28457,
+    "orderId": 100234,
+    "orderListId": -1,
+    "price": "4.00000100",
+    "qty": "12.00000000",
+    "quoteQty": "48.000012",
+    "commission": "10.10000000",
+    "commissionAsset": "BNB",
+    "time": 1499865549590,
+    "isBuyer": True,
+    "isMaker": False,
+    "isBestMatch": True,
+}
+
+EVENT: dict[str, Any] = {
+    "e": "executionReport",
+    "E": 1499405658658,
+    "s": "BTCUSDT",
+    "c": "mUvoqJxFIILMdfAW5iGSOW",
+    "S": "BUY",
+    "o": "LIMIT",
+    "f": "GTC",
+    "q": "1.00000000",
+    "p": "0.10264410",
+    "P": "0.00000000",
+    "F": "0.00000000",
+    "g": -1,
+    "C": "",
+    "x": "NEW",
+    "X": "NEW",
+    "r": "NONE",
+    "i": 4293153,
+    "l": "0.00000000",
+    "z": "0.00000000",
+    "L": "0.00000000",
+    "n": "0",
+    "N": None,
+    "T": 1499405658657,
+    "t": -1,
+    "v": 3,
+    "I": 8641984,
+    "w": True,
+    "m": False,
+    "M": False,
+    "O": 1499405658657,
+    "Z": "0.00000000",
+    "Y": "0.00000000",
+    "Q": "0.00000000",
+    "W": 1499405658657,
+    "V": "NONE",
+}
+
+
+def error(code: int, msg: str = "no") -> str:
+    return msgspec.json.encode({"code": code, "msg": msg}).decode()
