@@ -5,6 +5,8 @@ are here. Prices and quantities are the exchange's own text, so that no float to
 named `wall_ms` are the wall's, and those of orders and trades the exchange's.
 """
 
+from typing import ClassVar
+
 from schema.head import Effect, Local, Side
 from schema.trading import OrderIntent
 
@@ -188,7 +190,12 @@ class TopSeen(Local, tag=319, frozen=True, kw_only=True):
 
 
 class SetLevel(Effect, tag=320, frozen=True, kw_only=True):
-    """Tells the edge what may still leave: below ACTIVE it sends nothing that adds risk."""
+    """Tells the edge what may still leave: below ACTIVE it sends nothing that adds risk.
+
+    A kill that is heard in one turn with an approved order goes first: the order stays.
+    """
+
+    urgent: ClassVar[bool] = True
 
     level: str
     halted: tuple[str, ...] = ()  # symbols

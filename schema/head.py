@@ -7,7 +7,7 @@ Evolution (docs/adr/0003): fields are only appended, with defaults; none is move
 removed; a tag is never used again. `tests/golden/` keeps the bytes of every message.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -30,7 +30,12 @@ class Local(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True
 
 
 class Effect(Local, frozen=True, kw_only=True):
-    """Something for the edge to do; it gets exactly one answer, or one `Unanswered`."""
+    """Something for the edge to do; it gets exactly one answer, or one `Unanswered`.
+
+    What is `urgent` is handed over before everything else of its turn.
+    """
+
+    urgent: ClassVar[bool] = False
 
     effect_id: str
     timeout_ms: int = 10_000  # monotonic time

@@ -13,6 +13,9 @@ from msgspec import Meta
 WEEK_MS = 604_800_000
 YEAR_MS = 31_622_400_000
 Real = Annotated[int, Meta(ge=0, le=WEEK_MS, extra={"clock": "real"})]
+Span = Annotated[int, Meta(ge=100, le=WEEK_MS, extra={"clock": "real"})]
+"""A `Real` that makes no sense at nothing: all would be late, or asked for without a pause."""
+
 Market = Annotated[int, Meta(ge=0, le=YEAR_MS, extra={"clock": "market"})]
 Mode = Literal["local", "paper", "live", "backtest"]
 Port = Annotated[int, Meta(ge=1024, le=65535)]
@@ -25,10 +28,11 @@ PLAY_KEY = "local"
 PLAY_SECRET = "play-money"  # noqa: S105 - no secret: the local venue takes it from anybody
 """What signs requests to the local venue; no other exchange ever sees them."""
 
-Bps = Annotated[int, Meta(ge=0, le=10_000)]
+Fee = Annotated[int, Meta(ge=0, le=1_000)]
+Collar = Annotated[int, Meta(ge=1, le=5_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
-Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,12}(\.[0-9]{1,8})?$")]
+Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,10}(\.[0-9]{1,8})?$")]
 Strategy = Literal["threshold", "pulse"]
 
 TIMEFRAMES_NS = {
@@ -75,8 +79,8 @@ class VenueSettings(Section, frozen=True, kw_only=True):
     start: str
     history_days: Days
     balances: tuple[Balance, ...]
-    maker_bps: Bps
-    taker_bps: Bps
+    maker_bps: Fee
+    taker_bps: Fee
 
 
 class ExchangeSettings(Section, frozen=True, kw_only=True):
@@ -110,7 +114,7 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     """[engine]"""
 
     strategies: tuple[Strategy, ...]
-    intent_ttl_ms: Real
+    intent_ttl_ms: Span
     snapshot_s: Positive
 
 
@@ -120,7 +124,7 @@ class ThresholdSettings(Section, frozen=True, kw_only=True):
     budget: Positive
     enter: Share
     exit: Share
-    risk_bps: Bps
+    risk_bps: Annotated[int, Meta(ge=1, le=10_000)]
     stop_deviations: Annotated[float, Meta(gt=0, le=100)]
     hold_bars: Positive
 
@@ -140,11 +144,11 @@ class RiskSettings(Section, frozen=True, kw_only=True):
     max_position_notional: Positive
     max_gross_exposure: Positive
     daily_loss: Positive
-    price_collar_bps: Bps
+    price_collar_bps: Collar
     order_rate: Positive
-    order_window_ms: Real
-    stale_data_ms: Real
-    verdict_ttl_ms: Real
+    order_window_ms: Span
+    stale_data_ms: Span
+    verdict_ttl_ms: Span
 
 
 class GatewaySettings(Section, frozen=True, kw_only=True):
@@ -153,13 +157,13 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     max_order_notional: Positive
     max_open_orders: Positive
     order_rate: Positive
-    order_window_ms: Real
-    collar_bps: Bps
+    order_window_ms: Span
+    collar_bps: Collar
     risk_silence_ms: Annotated[int, Meta(ge=300, le=10_000)]
     answer_ms: Annotated[int, Meta(ge=100, le=60_000)]
     recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)]
-    poll_ms: Real
-    reconcile_ms: Real
+    poll_ms: Span
+    reconcile_ms: Span
 
 
 class WriterSettings(Section, frozen=True, kw_only=True):

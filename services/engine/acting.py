@@ -6,7 +6,7 @@ from schema.ledger import ACCOUNT
 from schema.market import Instrument
 from schema.trading import CancelIntent, Decision, OrderIntent
 from services.engine.books import orders_of
-from services.engine.gates import closed, peer_ready
+from services.engine.gates import closed, peer_answers
 from services.engine.hearing import mark_of
 from services.engine.line import Pass, trace_of
 from services.engine.sizing import in_px_exp, sellable
@@ -18,10 +18,13 @@ ROUNDS = 3
 
 
 def can_steer(turn: Pass) -> bool:
-    """Return whether an order would be answered, nothing older waits, and the slots are ours."""
+    """Return whether an order would be answered, nothing older waits, and the slots are ours.
+
+    A gateway without its user stream, say, is DEGRADED, and can still protect and close.
+    """
     closes_itself = turn.books.kill[0] == "FLATTEN"
     settled = turn.now_ns >= turn.windows.settled_ns
-    return settled and not closes_itself and peer_ready(turn.windows, "gateway")
+    return settled and not closes_itself and peer_answers(turn.windows, "gateway")
 
 
 def steer_all(turn: Pass) -> None:

@@ -40,7 +40,7 @@ def fold(books: Books, message: Message, known: Collection[str]) -> None:
             _intent(books, message)
         case CancelIntent(client_order_id=order_id):
             if order_id in books.orders:
-                books.orders[order_id].cancel_asked = True
+                books.orders[order_id].cancel_ns = message.ts_event
         case Decision():
             _decision(books, message)
         case OrderSubmitted() if message.intent.strategy in known:
@@ -128,8 +128,11 @@ def _register(books: Books, intent: OrderIntent) -> None:
 
 
 def _adopt(books: Books, intent: OrderIntent) -> None:
-    # The gateway keeps whole what a power cut may have taken from our own stream.
-    if intent.client_order_id in books.orders:
+    # The gateway keeps whole what a power cut may have taken from our own stream; where the two
+    # differ, what has left is the order.
+    known = books.orders.get(intent.client_order_id)
+    if known is not None:
+        known.intent = intent
         return
     key = slot_key(intent.strategy, intent.symbol)
     if key not in books.slots:
@@ -139,8 +142,10 @@ def _adopt(books: Books, intent: OrderIntent) -> None:
 
 
 def _share(books: Books, fill: Fill, known: Collection[str]) -> None:
-    # The gateway closes the account's position with orders of nobody's: FLATTEN does.
-    tags = [strategy_tag(name) for name in known]
+    # The gateway closes the account's position with orders of nobody's: FLATTEN does. It closes
+    # that of a strategy that runs no more, too: else it would sell what another one buys later.
+    names = dict.fromkeys([*known, *(slot.strategy for slot in books.slots.values())])
+    tags = [strategy_tag(name) for name in names]
     if tag_of(fill.client_order_id) not in tags:
         for tag in tags:
             hand_over(books.ledger, fill, tag)
@@ -158,7 +163,7 @@ def _order_event(books: Books, message: Message) -> None:
     before = order.place
     order.place = step(before, type(message), complete=complete).place
     if isinstance(message, OrderCancelRejected):
-        order.cancel_asked, order.rest_ns = False, message.ts_event
+        order.cancel_ns, order.rest_ns = 0, message.ts_event
     if order.place.terminal and not before.terminal:
         _ended(books, order, message.ts_event)
 

@@ -167,8 +167,7 @@ class Engine(Service):
                 self._start(turn, grade)
             case PeerSeen():
                 hear_peer(self.state.windows, message, now_ns)
-                if message.ready:
-                    steer_all(turn)
+                steer_all(turn)
             case TimeGap():
                 self.state.windows.tops.clear()
             case Timer():

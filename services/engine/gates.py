@@ -7,6 +7,7 @@ from services.engine.state import Health, State, Windows
 
 PEERS = ("ingest", "risk", "gateway")
 ANY = "*"
+ANSWERING = frozenset({"READY", "DEGRADED"})
 
 
 def closed(turn: Pass, strategy: str, symbol: str) -> str | None:
@@ -63,6 +64,12 @@ def peer_ready(windows: Windows, name: str) -> bool:
     """Return whether a service was READY when it was last told of."""
     peer = windows.peers.get(name)
     return peer is not None and peer.state == "READY"
+
+
+def peer_answers(windows: Windows, name: str) -> bool:
+    """Return whether a service takes what it is told, even where it cannot do all of its work."""
+    peer = windows.peers.get(name)
+    return peer is not None and peer.state in ANSWERING
 
 
 def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Health]]:

@@ -14,8 +14,12 @@ class Order(msgspec.Struct):
     intent: OrderIntent
     place: Place = Place()
     filled: int = 0
-    cancel_asked: bool = False
+    cancel_ns: int = 0  # when its cancel was asked for; 0: it is not
     rest_ns: int = 0  # when it, or a cancel of it, was refused
+
+    @property
+    def cancel_asked(self) -> bool:
+        return self.cancel_ns > 0
 
     @property
     def left(self) -> int:

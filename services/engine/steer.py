@@ -17,6 +17,9 @@ PROTECT_TTLS = 2
 LAPSE_TTLS = 20
 """An order without any answer so long after its deadline was never sent: the gateway sends none."""
 
+CANCEL_TTLS = 5
+"""A cancel that nothing is heard of for so long is asked for again: it may be said any number of
+times, and an order that waits for it for ever would keep its position open."""
 
 CANCELABLE = frozenset({State.ACCEPTED, State.TRIGGERED, State.PARTIALLY_FILLED})
 """What the exchange is known to hold; of anything else an answer is still to come."""
@@ -151,9 +154,20 @@ def _clear(scene: Scene, stops: dict[str, Order], why: str) -> list[Move]:
     found = [
         Move("cancel", order_id=order_id, why=why)
         for order_id, order in stops.items()
-        if order.place.state in CANCELABLE and not order.cancel_asked
+        if order.place.state in CANCELABLE and scene.now_ns >= _cancel_ns(scene, order)
     ]
-    return waits or found if found else _await_answers(scene, stops)
+    if found:
+        return waits or found
+    again = [Move("wait", at_ns=_cancel_ns(scene, order)) for order in _in_cancel(stops)]
+    return [*_await_answers(scene, stops), *again]
+
+
+def _in_cancel(stops: dict[str, Order]) -> list[Order]:
+    return [o for o in stops.values() if o.place.state in CANCELABLE and o.cancel_asked]
+
+
+def _cancel_ns(scene: Scene, order: Order) -> int:
+    return order.cancel_ns + CANCEL_TTLS * scene.ttl_ns if order.cancel_asked else 0
 
 
 def _rested(scene: Scene) -> list[Move]:

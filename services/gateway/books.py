@@ -139,6 +139,9 @@ def _latch(books: Books, message: KillLevel | InstrumentHalted | InstrumentResum
 
 def _mark(books: Books, message: Reconciled) -> None:
     books.opened_ns = books.opened_ns or message.ts_event
+    # A trade whose order is in doubt is booked by nobody yet: lists begin before it until it is.
+    doubtful = {o.symbol for o in books.open.values() if o.place.state is State.UNCONFIRMED}
     for symbol, newest in books.newest.items():
-        _, last = books.marks.get(symbol, (0, 0))
-        books.marks[symbol] = (last, newest)
+        if symbol not in doubtful:
+            _, last = books.marks.get(symbol, (0, 0))
+            books.marks[symbol] = (last, newest)

@@ -108,6 +108,13 @@ class Session(binance):  # type: ignore[misc]
 
     # What ccxt calls.
 
+    def watch(self, url: str, *rest: Any) -> Any:
+        # With the answer that is awaited ccxt fails one that nobody reads; asyncio would print it.
+        answer = super().watch(url, *rest)
+        for future in self.client(url).futures.values():
+            future.add_done_callback(_read)
+        return answer
+
     def nonce(self) -> int:
         return self._now_ms()
 
@@ -141,26 +148,7 @@ def open_session(settings: Settings, now_ms: Callable[[], int], pace: Pace) -> S
             f"mode {settings.mode}: orders leave in local mode alone so far",
             'Set mode = "local" in settings.local.toml',
         )
-    session = Session(
-        {
-            "apiKey": PLAY_KEY,
-            "secret": PLAY_SECRET,
-            "enableRateLimit": False,
-            "timeout": int(settings.gateway.answer_ms * ANSWER_SHARE),
-            "timeout_on_exit": int(pace.close_s * 1000),
-            "ssl_context": True,  # aiohttp's own, verified; ccxt takes 0.1 s to make another
-            "streaming": {"keepAlive": int(pace.keep_alive_s * 1000)},
-            "enableLastHttpResponse": False,
-            "enableLastJsonResponse": False,
-            "enableLastResponseHeaders": False,
-            "options": {
-                "defaultType": "spot",
-                "recvWindow": settings.gateway.recv_window_ms,
-                "maxRetriesOnFailure": 0,
-            },
-        },
-        now_ms,
-    )
+    session = Session(_config(settings, pace), now_ms)
     place = f"127.0.0.1:{settings.ports.venue}"
     rest = f"http://{place}/api/v3"
     session.urls["test"] = {
@@ -171,6 +159,31 @@ def open_session(settings: Settings, now_ms: Callable[[], int], pace: Pace) -> S
     }
     session.set_sandbox_mode(True)
     return session
+
+
+def _config(settings: Settings, pace: Pace) -> dict[str, Any]:
+    return {
+        "apiKey": PLAY_KEY,
+        "secret": PLAY_SECRET,
+        "enableRateLimit": False,
+        "timeout": int(settings.gateway.answer_ms * ANSWER_SHARE),
+        "timeout_on_exit": int(pace.close_s * 1000),
+        "ssl_context": True,  # aiohttp's own, verified; ccxt takes 0.1 s to make another
+        "streaming": {"keepAlive": int(pace.keep_alive_s * 1000)},
+        "enableLastHttpResponse": False,
+        "enableLastJsonResponse": False,
+        "enableLastResponseHeaders": False,
+        "options": {
+            "defaultType": "spot",
+            "recvWindow": settings.gateway.recv_window_ms,
+            "maxRetriesOnFailure": 0,
+        },
+    }
+
+
+def _read(future: "asyncio.Future[object]") -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def said_by(error: BaseException) -> str:

@@ -52,12 +52,12 @@ def take_top(turn: Turn, top: TopSeen) -> None:
     """Close a position, or as much as one order may, at the price that the collar allows."""
     asked = turn.answered(top.effect_id)
     instrument = turn.windows.instruments.get(top.symbol)
-    if asked is None or instrument is None or turn.books.level != "FLATTEN":
+    if asked is None or turn.books.level != "FLATTEN":
         return
     if top.symbol not in turn.books.positions or _is_busy(turn, top.symbol):
         return
     turn.later(turn.windows.closing.setdefault(top.symbol, Pace()))
-    if turn.windows.clock is None or turn.banned():
+    if instrument is None or turn.windows.clock is None or turn.banned():
         return
     intent = _closing(turn, instrument, top)
     if intent is None:

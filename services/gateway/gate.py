@@ -2,7 +2,7 @@
 
 from schema.instruments import Denial, check
 from schema.trading import OrderIntent
-from services.gateway.position import held_against
+from services.gateway.position import closable, held_against
 from services.gateway.state import Books
 from services.gateway.turn import Turn
 
@@ -25,8 +25,11 @@ def _reduce_only(books: Books, intent: OrderIntent) -> Denial | None:
     held = held_against(books, intent)
     if held == 0:
         return Denial("POSITION_NOT_FOUND", f"symbol={intent.symbol} side={intent.side}")
-    if intent.qty > held:
-        return Denial("REDUCE_ONLY_WOULD_INCREASE_POSITION", f"qty={intent.qty} position={held}")
+    # Beside what rests or is on its way to the same side: together they may not pass through zero.
+    most = closable(books, intent.symbol, intent.side, intent.qty_exp)
+    if intent.qty > most:
+        detail = f"qty={intent.qty} position={held} closable={most}"
+        return Denial("REDUCE_ONLY_WOULD_INCREASE_POSITION", detail)
     return None
 
 

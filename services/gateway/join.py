@@ -12,7 +12,7 @@ from schema.orders import OrderDenied, OrderSubmitted
 from schema.trading import OrderIntent, Verdict
 from services.gateway.gate import last_gate
 from services.gateway.position import reduces
-from services.gateway.times import exchange_ms, skewed, span_ms
+from services.gateway.times import exchange_ms, skewed, span_ms, wall_ms
 from services.gateway.turn import Rules, Turn
 
 OWN = "gateway"
@@ -167,7 +167,9 @@ def own_verdict(turn: Turn, intent: OrderIntent, why: str) -> Verdict:
 def submit(turn: Turn, intent: OrderIntent, verdict: Verdict) -> None:
     """Say that an order is on its way, and send it: the record is synced before the first byte."""
     signed_ms = exchange_ms(turn.windows, turn.now_ns)
+    ours_ms = wall_ms(turn.windows, turn.now_ns)  # The edge holds a deadline against our clock.
     assert signed_ms is not None, "an order was let through without a clock to sign it by"
+    assert ours_ms is not None, "the exchange's clock is told by ours"
     left_ms = span_ms(turn.windows, valid_until_ns(turn.rules, intent) - turn.now_ns)
     order_id, own = intent.client_order_id, turn.rules.own
     _forget(turn, order_id)
@@ -188,7 +190,7 @@ def submit(turn: Turn, intent: OrderIntent, verdict: Verdict) -> None:
             timeout_ms=own.answer_ms,
             intent=intent,
             signed_ms=signed_ms,
-            deadline_wall_ms=signed_ms + max(0, min(own.recv_window_ms, left_ms)),
+            deadline_wall_ms=ours_ms + max(0, min(own.recv_window_ms, left_ms)),
         )
     )
 

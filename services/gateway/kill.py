@@ -48,6 +48,7 @@ def _level(turn: Turn) -> bytes:
 
 def _kill(turn: Turn, asked: Command, args: tuple[str, ...]) -> None:
     level, why = parse(" ".join(args))
+    _drop_resumes(turn)
     raise_level(turn, level, asked.by, why)
     found = turn.books
     _answer(turn, asked.request_id, f"{found.level} by {found.killed.by}: {found.killed.why}")
@@ -78,6 +79,7 @@ def take_file(turn: Turn, seen: KillFileSeen) -> None:
     """Obey the file; that it is gone releases nothing."""
     turn.windows.kill_file = seen.there
     if seen.there:
+        _drop_resumes(turn)
         level, why = parse(seen.text)
         raise_level(turn, level, "file", why)
 
@@ -90,6 +92,13 @@ def _resume(turn: Turn, asked: Command, why: str) -> None:
         turn.windows.waiting.append(Waiting(asked.request_id, asked.by, why, until_ns))
     else:
         _release(turn, asked.request_id, asked.by, why)
+
+
+def _drop_resumes(turn: Turn) -> None:
+    """Refuse the resumes that still wait: they were asked for before this kill."""
+    for waiting in turn.windows.waiting:
+        _answer(turn, waiting.request_id, "it was killed again meanwhile", ok=False)
+    turn.windows.waiting = []
 
 
 def _release(turn: Turn, request_id: str, by: str, why: str) -> None:

@@ -10,7 +10,7 @@ from schema.lifecycle import State
 from schema.units import MS_NS
 from services.gateway.questions import ask_order
 from services.gateway.state import Doubt, Order, Pace
-from services.gateway.steps import reject
+from services.gateway.steps import awaited, reject
 from services.gateway.times import exchange_ms
 from services.gateway.turn import Turn
 
@@ -61,6 +61,16 @@ def _suspect(turn: Turn, order: Order) -> str | None:
     return None
 
 
+def _disowned(turn: Turn, order: Order) -> bool:
+    """Return whether the exchange knows none of the orders that such a trade may be of."""
+    alike = (order.symbol, order.intent.side)
+    return all(
+        turn.windows.doubts.get(other.id, Doubt()).absent_ms != (0, 0)
+        for other in turn.books.open.values()
+        if awaited(other) and (other.symbol, other.intent.side) == alike
+    )
+
+
 def settle(turn: Turn) -> None:
     """Ask for every order in doubt, and bury what is proven dead."""
     windows = turn.windows
@@ -77,7 +87,7 @@ def settle(turn: Turn) -> None:
             del windows.doubts[order.id]
         else:
             _ask(turn, order, doubt)
-        if suspect is not None and doubt.absent_ms != (0, 0):
+        if suspect is not None and _disowned(turn, order):
             why = f"trade {suspect} is of an unknown order, and may be of {order.id}"
             turn.halt(order.symbol, why, order.id)
 

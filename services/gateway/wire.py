@@ -10,24 +10,16 @@ import msgspec
 
 from schema.exchange import OrderReport, ReportPushed, VenueTrade
 from schema.head import Side
-from schema.trading import OrderIntent, OrderType
+from schema.instruments import LIMITS, TIMED, TRIGGERS, VENUE_TYPES
+from schema.trading import OrderIntent
 from schema.units import exp_of, floor_scale, to_int, to_text
 from services.gateway.wire_rows import AccountRow, Event, OrderRow, TradeRow
 
 Names = Mapping[str, str]
 """Symbols of the house by the exchange's own name; others keep theirs."""
 
-TYPES: dict[OrderType, str] = {
-    "market": "MARKET",
-    "limit": "LIMIT",
-    "limit_maker": "LIMIT_MAKER",
-    "stop": "STOP_LOSS",
-    "stop_limit": "STOP_LOSS_LIMIT",
-    "take_profit": "TAKE_PROFIT",
-    "take_profit_limit": "TAKE_PROFIT_LIMIT",
-}
-PRICED = frozenset({"limit", "limit_maker", "stop_limit", "take_profit_limit"})
-STOPS = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
+TYPES = VENUE_TYPES
+STOPS = frozenset(VENUE_TYPES[kind] for kind in TRIGGERS)
 SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
 MONEY_DECIMALS = 8
 
@@ -42,11 +34,11 @@ def order_params(intent: OrderIntent) -> dict[str, str]:
         "newClientOrderId": intent.client_order_id,
         "newOrderRespType": "FULL",
     }
-    if intent.order_type in PRICED:
+    if intent.order_type in LIMITS:
         params["price"] = to_text(intent.limit_px, intent.px_exp)
-    if intent.order_type in PRICED - {"limit_maker"}:
+    if intent.order_type in TIMED:
         params["timeInForce"] = intent.time_in_force
-    if TYPES[intent.order_type] in STOPS:
+    if intent.order_type in TRIGGERS:
         params["stopPrice"] = to_text(intent.stop_px, intent.px_exp)
     return params
 

@@ -14,8 +14,9 @@ from services.risk.exposure import selling
 from services.risk.money import MONEY_EXP, Limits, plain
 from services.risk.state import Books, Windows
 
-REDUCING_PATIENCE = 10
-"""A price may be this many times as old when an order only shrinks a position."""
+PATIENCE = 10
+"""A price may be this many times as old when an order only shrinks a position; and so may what the
+day has cost, where a position in another symbol has no fresh price."""
 
 Rule = Callable[[Case], Denial | None]
 
@@ -70,7 +71,7 @@ def reduces_as_promised(case: Case) -> Denial | None:
 
 def price_is_fresh(case: Case) -> Denial | None:
     """Refuse an order on a price that is too old."""
-    limit_ns = case.limits.stale_ns * (REDUCING_PATIENCE if case.reducing else 1)
+    limit_ns = case.limits.stale_ns * (PATIENCE if case.reducing else 1)
     if case.age_ns <= limit_ns:
         return None
     return Denial("STALE_DATA", f"age_ms={case.age_ns // MS_NS} limit_ms={limit_ns // MS_NS}")
@@ -133,6 +134,16 @@ def loss_is_bearable(case: Case) -> Denial | None:
     return Denial(
         "DAILY_LOSS_LIMIT", f"loss={plain(lost)} daily_loss={case.limits.settings.daily_loss}"
     )
+
+
+def loss_is_known(case: Case) -> Denial | None:
+    """Refuse new risk when the day's loss could not be measured for long: a price is missing."""
+    age_ns = case.now_ns - case.windows.looked_ns
+    limit_ns = case.limits.stale_ns * PATIENCE
+    if age_ns <= limit_ns:
+        return None
+    ages = f"age_ms={age_ns // MS_NS} limit_ms={limit_ns // MS_NS}"
+    return Denial("STALE_DATA", f"equity=unknown {ages}")
 
 
 def market_is_seen(case: Case) -> Denial | None:
@@ -206,6 +217,7 @@ ADDED_RISK: tuple[Rule, ...] = (
     nothing_is_halted,
     risk_may_grow,
     loss_is_bearable,
+    loss_is_known,
     market_is_seen,
     order_is_small,
     position_is_small,

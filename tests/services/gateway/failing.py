@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 from bus.clock import SystemClock
 from bus.edge import EdgeThread
 from bus.service import Bridge, Edge
-from tests.services.venue.serving import free_port
+from tests.ports import free_port
 
 DEADLINE_NS = 10_000_000_000
 

@@ -10,6 +10,7 @@ from bus.intake import wanted
 from bus.log import Log
 from bus.memory import MemoryJournals
 from bus.pulse import Pulse
+from bus.record import JournalWriter
 from bus.runner import Runner
 from bus.service import Parts
 from schema.exchange import AskTop, ClockSeen, SendOrder, StreamUp
@@ -54,6 +55,15 @@ class HandEdge:
         return 0
 
 
+def speakers(journals: MemoryJournals) -> dict[str, JournalWriter]:
+    """Return the journals of those whom a gateway hears."""
+    names = ("engine.intent", "risk.verdict", "ingest.feed")
+    return {
+        name: journals.writer(STREAMS[name], journals.open_epoch(name.partition(".")[0]), "")
+        for name in names
+    }
+
+
 class Rig:
     """A house of four: engine, risk and ingest speak, the gateway lives and dies."""
 
@@ -64,14 +74,8 @@ class Rig:
         self.journals = MemoryJournals(self.clock)
         self.account = Account()
         self.words = Words()
-        names = ("engine.intent", "risk.verdict", "ingest.feed")
         self.place = self.hub.join(())
-        self.writers = {
-            name: self.journals.writer(
-                STREAMS[name], self.journals.open_epoch(name.partition(".")[0]), ""
-            )
-            for name in names
-        }
+        self.writers = speakers(self.journals)
         self.risk = Pulse("risk", self.hub.join(()), self.clock)
         self.risk.become("READY")
         self.start()

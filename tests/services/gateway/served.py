@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from bus.clock import Clock, MarketTime, SystemClock
 from bus.edge import EdgeThread
 from bus.lease import Lease
-from schema.exchange import SendOrder, SetLevel
+from schema.exchange import AskOrder, AskTop, SendCancel, SendOrder, SetLevel, TopSeen
 from schema.head import Effect, Local
 from schema.house import Unanswered
 from schema.settings import Settings
@@ -25,7 +26,8 @@ from tests.services.gateway.failing import Failing, failing, wait_for
 from tests.services.shipped import shipped
 from tests.services.venue.serving import Serving, serving
 
-SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+BTC = "BTC/USDT"
+SYMBOLS = (BTC, "ETH/USDT", "SOL/USDT")
 DAY = 20_400
 ORIGIN_MS = DAY * DAY_MS + 9 * 3_600_000
 SCALE = 60.0
@@ -65,6 +67,16 @@ def order(wanted: OrderIntent, **changes: int) -> SendOrder:
     now_ms = SystemClock().wall_ns() // 1_000_000
     given = {"signed_ms": now_ms, "deadline_wall_ms": now_ms + 1_000, "timeout_ms": ANSWER_MS}
     return SendOrder(effect_id=f"send {wanted.client_order_id}", intent=wanted, **(given | changes))
+
+
+def ask_of(wanted: OrderIntent) -> AskOrder:
+    name = wanted.client_order_id
+    return AskOrder(effect_id=f"ask {name}", client_order_id=name, symbol=wanted.symbol)
+
+
+def cancel_of(wanted: OrderIntent) -> SendCancel:
+    name = wanted.client_order_id
+    return SendCancel(effect_id=f"cancel {name}", client_order_id=name, symbol=wanted.symbol)
 
 
 @dataclass
@@ -111,6 +123,13 @@ class Gateway:
 
     def allow(self, level: str = "ACTIVE", halted: tuple[str, ...] = ()) -> None:
         self.ask(SetLevel(effect_id="level", level=level, halted=halted))
+
+
+def bid(gate: Gateway) -> int:
+    """Return the best bid, in cents."""
+    top = gate.ask(AskTop(effect_id="top", symbol=BTC))
+    assert isinstance(top, TopSeen)
+    return int(Decimal(top.bid) * 100)
 
 
 def market_clock() -> SystemClock:

@@ -19,10 +19,10 @@ from schema.exchange import (
 )
 from schema.house import Unanswered
 from schema.trading import OrderIntent
+from tests.ports import free_port
 from tests.services.gateway.failing import Answer, Failing, wait_for
 from tests.services.gateway.published import PLACED, error
 from tests.services.gateway.served import ANSWER_MS, Gateway, at_failing, gateway, intent, order
-from tests.services.venue.serving import free_port
 
 POST = "POST /api/v3/order"
 QUERY = "GET /api/v3/order"

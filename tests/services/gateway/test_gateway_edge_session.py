@@ -1,15 +1,19 @@
 """The addresses, keys and memory of the gateway's ccxt."""
 
+import asyncio
+import gc
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from bus.errors import SettingsError
 from schema.settings import PLAY_KEY, PLAY_SECRET
-from services.gateway.edge_session import Pace, Session, open_session
+from services.gateway.edge_session import FAILURES, Pace, Session, open_session
+from tests.ports import free_port
 from tests.services.gateway.served import settings
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +76,21 @@ def test_a_create_is_never_repeated_and_never_throttled() -> None:
 def test_no_order_leaves_in_another_mode() -> None:
     with pytest.raises(SettingsError, match="paper"):
         open_session(msgspec.structs.replace(settings(8_123), mode="paper"), lambda: 0, Pace())
+
+
+def test_a_stream_that_finds_nobody_leaves_no_failure_unread() -> None:
+    async def dialled() -> list[dict[str, Any]]:
+        unread: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: unread.append(what))
+        session = open_session(settings(free_port()), lambda: 0, Pace(close_s=0.0))
+        with pytest.raises(FAILURES):
+            await session.subscribe()
+        await session.close()
+        del session
+        gc.collect()
+        return unread
+
+    assert asyncio.run(dialled()) == []
 
 
 def test_the_gateway_is_small_enough() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from schema.exchange import AskAccount, ReportPushed, StreamDown, StreamUp
 from services.gateway.edge_session import Pace
+from tests.ports import free_port
 from tests.services.gateway.failing import Answer, Failing, failing, wait_for
 from tests.services.gateway.published import EVENT
 from tests.services.gateway.served import PACE, Gateway, at_failing, gateway
-from tests.services.venue.serving import free_port
 
 
 def paced(**changes: float) -> Pace:

@@ -12,8 +12,6 @@ from schema.exchange import (
     AccountSeen,
     AskAccount,
     AskOpenOrders,
-    AskOrder,
-    AskTop,
     AskTrades,
     CancelDone,
     CancelRefused,
@@ -24,17 +22,23 @@ from schema.exchange import (
     OrderPlaced,
     OrderRefused,
     ReportPushed,
-    SendCancel,
     StreamDown,
     StreamUp,
-    TopSeen,
     TradesSeen,
 )
 from schema.trading import OrderIntent
-from tests.services.gateway.served import Gateway, at_venue, intent, order
+from tests.services.gateway.served import (
+    BTC,
+    Gateway,
+    ask_of,
+    at_venue,
+    bid,
+    cancel_of,
+    intent,
+    order,
+)
 from tests.services.venue.serving import Serving
 
-BTC = "BTC/USDT"
 STALE_MS = 5_001
 
 
@@ -59,25 +63,9 @@ def requests(venue: Serving) -> int:
     return int(edge._requests)
 
 
-def bid(gate: Gateway) -> int:
-    top = gate.ask(AskTop(effect_id="top", symbol=BTC))
-    assert isinstance(top, TopSeen)
-    return int(Decimal(top.bid) * 100)
-
-
 def resting(gate: Gateway) -> OrderIntent:
     """Return a bid far below the market."""
     return intent(order_type="limit", limit_px=bid(gate) * 9 // 10)
-
-
-def ask_of(wanted: OrderIntent) -> AskOrder:
-    name = wanted.client_order_id
-    return AskOrder(effect_id=f"ask {name}", client_order_id=name, symbol=wanted.symbol)
-
-
-def cancel_of(wanted: OrderIntent) -> SendCancel:
-    name = wanted.client_order_id
-    return SendCancel(effect_id=f"cancel {name}", client_order_id=name, symbol=wanted.symbol)
 
 
 def test_a_market_order_is_one_request_and_brings_its_trades(gate: Gateway, venue: Serving) -> None:

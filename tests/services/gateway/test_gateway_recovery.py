@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schema.exchange import OrderPlaced, SendOrder
-from schema.house import Recovered
+from schema.exchange import OrderPlaced, SendOrder, SetLevel
+from schema.house import Command, Recovered
 from schema.lifecycle import State
 from schema.orders import Fill, OrderDenied, OrderSubmitted
 from tests.bus.toy import records, settle
@@ -108,3 +108,16 @@ def test_the_silence_of_risk_is_noticed_by_the_loop(rig: Rig) -> None:
     rig.want()
     found = [m for m in records(rig.journals, "gateway.order") if isinstance(m, OrderDenied)]
     assert found[-1].code == "RISK_SILENT"
+
+
+def test_a_kill_in_the_turn_of_an_approval_reaches_the_edge_before_the_order(rig: Rig) -> None:
+    rig.words.now_ns = rig.clock.now_ns
+    intent = rig.words.intent()
+    rig.say(intent)
+    rig.edge.effects.clear()
+    kill = Command(request_id="1", verb="kill", args=("HALTED", "now"), by="me")
+    rig.hub.places[-1].asked.append(kill)
+    rig.say(rig.words.verdict(intent))
+    assert submissions(rig) == 1
+    told = [type(e) for e in rig.edge.effects if isinstance(e, SendOrder | SetLevel)]
+    assert told == [SetLevel, SendOrder]

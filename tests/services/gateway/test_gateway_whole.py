@@ -25,7 +25,7 @@ from schema.instruments import instrument_of
 from schema.lifecycle import State
 from schema.market import Instrument
 from schema.orders import BalanceSeen, Fill, InstrumentHalted, Reconciled
-from schema.streams import STREAMS, home
+from schema.streams import home
 from schema.trading import CancelIntent, OrderIntent
 from schema.units import to_int
 from services.gateway.core import Gateway
@@ -34,6 +34,7 @@ from services.venue.synthetic import Synthetic
 from tests.bus.toy import records
 from tests.services.gateway.failing import wait_for
 from tests.services.gateway.gateway_account import SYMBOL
+from tests.services.gateway.gateway_rig import speakers
 from tests.services.gateway.gateway_words import WORLD, Words
 from tests.services.gateway.served import DAY, ORIGIN_MS, PACE, SCALE, SYMBOLS, settings
 from tests.services.venue.serving import Serving, serving
@@ -52,13 +53,7 @@ class House:
         )
         self.hub, self.journals = Hub(), MemoryJournals(venue.clock)
         self.place = self.hub.join(())
-        names = ("engine.intent", "risk.verdict", "ingest.feed")
-        self.writers = {
-            name: self.journals.writer(
-                STREAMS[name], self.journals.open_epoch(name.partition(".")[0]), ""
-            )
-            for name in names
-        }
+        self.writers = speakers(self.journals)
         self.risk = Pulse("risk", self.hub.join(()), self.clock)
         self.risk.become("READY")
         self.words = Words()

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from bus.service import Heard
-from bus.settings import load_shipped
 from bus.turn import run_turn
 from schema.head import Local, Message
 from schema.house import Command, CommandDone, Started
@@ -16,13 +15,13 @@ from schema.streams import home
 from schema.trading import LimitBreached, LimitReleased, OrderIntent, RiskState, Verdict
 from schema.units import SECOND_NS, parse_iso
 from services.risk.core import Risk
-from tests.tidy.source import ROOT
+from tests.services.shipped import shipped
 
 NOON_NS = parse_iso("2026-03-15T12:00:00Z")
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 MARK = 50_000_00  # 50 000.00
 UNIT = 10**8  # of BTC
-SHIPPED = load_shipped(ROOT).settings
+SHIPPED = shipped()
 
 
 def settings(**changes: Any) -> Settings:

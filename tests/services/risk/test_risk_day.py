@@ -209,3 +209,16 @@ def test_after_a_gap_in_time_every_price_is_too_old(desk: Desk) -> None:
     assert desk.ask(symbol=ETH).code == "STALE_DATA"
     assert desk.risk.state.books.orders
     assert BTC in desk.risk.state.windows.quotes
+
+
+def test_nothing_new_is_risked_while_the_loss_cannot_be_measured_for_long(desk: Desk) -> None:
+    for _ in range(11):
+        desk.wait(10)
+        desk.quote(symbol=ETH)
+    assert desk.ask(symbol=ETH).approved
+    desk.wait(1)
+    desk.quote(symbol=ETH)
+    refused = desk.ask(symbol=ETH)
+    assert (refused.code, "equity=unknown" in refused.detail) == ("STALE_DATA", True)
+    desk.quote()
+    assert desk.ask(symbol=ETH).approved
