@@ -44,18 +44,15 @@ class AccountCalls:
     def _all_orders(self, params: Params) -> list[Json]:
         params.weight = 20
         facts = params.symbol(self._desk.market.facts)
-        first_id = params.number("orderId")
-        span_ms = _span_ms(params)
-        limit = params.limit(500, 1000)
+        first_id, span_ms = params.number("orderId"), _span_ms(params)
 
         def wanted(order: Order) -> bool:
             return span_ms[0] <= order.created_ms <= span_ms[1]
 
-        if first_id is None and not span_ms[0]:
-            found = _newest(filter(wanted, self._records.orders_back(facts.id)), limit)
-        else:
-            rising = self._records.orders_from(facts.id, first_id or 0)
-            found = list(islice(filter(wanted, rising), limit))
+        falling = filter(wanted, self._records.orders_back(facts.id))
+        rising = filter(wanted, self._records.orders_from(facts.id, first_id or 0))
+        begins = first_id is not None or span_ms[0] > 0
+        found = _page(rising, falling, params.limit(500, 1000), begins=begins)
         return [statement.order_row(facts, order) for order in found]
 
     def _my_trades(self, params: Params) -> list[Json]:
@@ -63,20 +60,21 @@ class AccountCalls:
         order_id, first_id = params.number("orderId"), params.number("fromId")
         params.weight = 20 if order_id is None else 5
         span_ms = _span_ms(params)
-        limit = params.limit(500, 1000)
 
         def wanted(fill: Fill) -> bool:
             in_time = span_ms[0] <= fill.at_ms <= span_ms[1]
             return in_time and fill.id >= (first_id or 0) and fill.symbol == facts.id
 
-        if order_id is not None:
-            found = list(islice(filter(wanted, self._records.fills_of(order_id)), limit))
-        elif first_id is None and not span_ms[0]:
-            found = _newest(filter(wanted, self._records.fills_back(facts.id)), limit)
-        else:
-            rising = self._records.fills_from(facts.id, first_id or 0)
-            found = list(islice(filter(wanted, rising), limit))
+        falling = filter(wanted, self._records.fills_back(facts.id))
+        rising = filter(wanted, self._fills_from(facts.id, order_id, first_id or 0))
+        begins = order_id is not None or first_id is not None or span_ms[0] > 0
+        found = _page(rising, falling, params.limit(500, 1000), begins=begins)
         return [statement.fill_row(facts, fill) for fill in found]
+
+    def _fills_from(self, symbol: str, order_id: int | None, first_id: int) -> Iterable[Fill]:
+        if order_id is not None:
+            return self._records.fills_of(order_id)
+        return self._records.fills_from(symbol, first_id)
 
     def _open_pairs(self, params: Params) -> list[Json]:
         params.weight = 6
@@ -114,5 +112,6 @@ def _span_ms(params: Params) -> tuple[int, float]:
     return start_ms or 0, float("inf") if end_ms is None else end_ms
 
 
-def _newest(falling: Iterable[Row], limit: int) -> list[Row]:
-    return list(islice(falling, limit))[::-1]
+def _page(rising: Iterable[Row], falling: Iterable[Row], limit: int, *, begins: bool) -> list[Row]:
+    """Return the first rows from a beginning that was named, else the newest, the oldest first."""
+    return list(islice(rising, limit)) if begins else list(islice(falling, limit))[::-1]

@@ -25,6 +25,7 @@ class Changes(msgspec.Struct, frozen=True):
 
     batch: Batch
     reports: list[Report]
+    legs: dict[int, list[Order]]  # of each pair in the batch
 
 
 class Desk:
@@ -54,7 +55,9 @@ class Desk:
         if not reports:
             return None
         self._clerk.reports = []
-        return Changes(self.records.drain(), reports)
+        batch, orders = self.records.drain(), self.records.orders
+        legs = {pair.id: [orders[leg] for leg in pair.legs] for pair in batch.pairs}
+        return Changes(batch, reports, legs)
 
     def test(self, ticket: Ticket) -> None:
         """Refuse an order as `place` would, and do nothing else."""

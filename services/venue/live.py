@@ -14,7 +14,11 @@ from services.venue.columns import DAY_MS, MINUTE_MS, Facts
 from services.venue.klines import INTERVALS_MS, Candles, Kline
 from services.venue.market import Market
 from services.venue.payload import Json
+from services.venue.rolling import RollingDay
 
+SECOND_MS = 1_000
+
+KINDS = frozenset({"trade", "aggTrade", "bookTicker", "depth", "kline", "ticker", "miniTicker"})
 _NAME = re.compile(r"([a-z0-9]{1,20})@([A-Za-z]+)(?:_([0-9]+[mhd]))?(?:@(?:100|1000)ms)?")
 
 
@@ -33,7 +37,7 @@ def stream_of(name: str, listed: Mapping[str, Facts]) -> Stream | None:
     if match is None:
         return None
     symbol, kind, interval = match.group(1).upper(), match.group(2), match.group(3) or ""
-    if symbol not in listed or kind not in {"trade", "aggTrade", "bookTicker", "depth", "kline"}:
+    if symbol not in listed or kind not in KINDS:
         return None
     if (kind == "kline") != (interval in INTERVALS_MS):
         return None
@@ -46,6 +50,7 @@ class Live:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._candles = Candles(market)
+        self._rolling = RollingDay(market, self._candles)
 
     def events(self, stream: Stream, after_ms: int, until_ms: int) -> list[Json]:
         """Return the events of a stream in (after, until], the oldest first."""
@@ -61,6 +66,8 @@ class Live:
             case "depth":
                 depths = self._market.depths(facts.id, after_ms, until_ms)
                 return [payload.depth_event(facts, depth) for depth in depths]
+            case "ticker" | "miniTicker":
+                return self._day(stream, after_ms, until_ms)
             case _:
                 return self._klines(stream, after_ms, until_ms)
 
@@ -85,6 +92,13 @@ class Live:
         tape = self._market.tape(facts.id, after_ms + 1, until_ms + 1)
         head: Json = {"e": "aggTrade", "s": facts.id}
         return [{**head, "E": row["T"], **row} for row in payload.aggregate_rows(facts, tape)]
+
+    def _day(self, stream: Stream, after_ms: int, until_ms: int) -> list[Json]:
+        # Said at whole seconds; of a stretch of several, the last one says it all.
+        at_ms = until_ms // SECOND_MS * SECOND_MS
+        if at_ms <= after_ms:
+            return []
+        return [self._rolling.event(stream.facts, at_ms, mini=stream.kind == "miniTicker")]
 
     def _klines(self, stream: Stream, after_ms: int, until_ms: int) -> list[Json]:
         facts, step = stream.facts, INTERVALS_MS[stream.interval]

@@ -40,8 +40,11 @@ class Params:
         """Refuse what this endpoint does not know."""
         if unread := len(set(self._query) - self._read):
             sent = len(self._query)
-            msg = f"Not all sent parameters were read; read '{sent - unread}' parameter(s) "
-            raise Refusal(-1104, f"{msg}but was sent '{sent}'.")
+            msg = (
+                f"Not all sent parameters were read; read '{sent - unread}' parameter(s) "
+                f"but was sent '{sent}'."
+            )
+            raise Refusal(-1104, msg)
 
     def ignore(self, *names: str) -> None:
         """Take parameters that change nothing here."""

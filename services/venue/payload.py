@@ -2,7 +2,7 @@
 
 from schema.units import to_text
 from services.venue.book import Depth, Levels, Top
-from services.venue.columns import DAY_MS, Facts, Tape
+from services.venue.columns import Facts, Tape
 from services.venue.filters import ORDERS_MAX, limits_of
 from services.venue.klines import Kline
 
@@ -26,9 +26,6 @@ def text(number: int, exp: int) -> str:
 
 def symbol_row(facts: Facts) -> Json:
     """Return a symbol as exchangeInfo lists it."""
-    limits = limits_of(facts)
-    tick, lot = text(limits.tick, DECIMALS), text(limits.lot, DECIMALS)
-    least, most = text(limits.least, DECIMALS), text(limits.most, DECIMALS)
     return {
         "symbol": facts.id,
         "status": "TRADING",
@@ -42,38 +39,51 @@ def symbol_row(facts: Facts) -> Json:
         "orderTypes": list(ORDER_TYPES),
         "icebergAllowed": False,
         "ocoAllowed": True,
+        "otoAllowed": False,
+        "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": False,
+        "amendAllowed": False,
+        "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": tick,
-                "maxPrice": text(limits.most_px, DECIMALS),
-                "tickSize": tick,
-            },
-            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
-            {
-                "filterType": "MARKET_LOT_SIZE",
-                "minQty": text(0, 0),
-                "maxQty": most,
-                "stepSize": text(0, 0),
-            },
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": least,
-                "applyMinToMarket": True,
-                "maxNotional": most,
-                "applyMaxToMarket": False,
-                "avgPriceMins": 0,
-            },
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": ORDERS_MAX},
-        ],
+        "filters": _filter_rows(facts),
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "NONE",
         "allowedSelfTradePreventionModes": ["NONE"],
     }
+
+
+def _filter_rows(facts: Facts) -> list[Json]:
+    limits = limits_of(facts)
+    tick, lot = text(limits.tick, DECIMALS), text(limits.lot, DECIMALS)
+    least, most = text(limits.least, DECIMALS), text(limits.most, DECIMALS)
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": text(limits.most_px, DECIMALS),
+            "tickSize": tick,
+        },
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": text(0, 0),
+            "maxQty": most,
+            "stepSize": text(0, 0),
+        },
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": least,
+            "applyMinToMarket": True,
+            "maxNotional": most,
+            "applyMaxToMarket": False,
+            "avgPriceMins": 0,
+        },
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": ORDERS_MAX},
+    ]
 
 
 def trade_rows(facts: Facts, tape: Tape) -> list[Json]:
@@ -148,35 +158,6 @@ def top_row(facts: Facts, top: Top) -> Json:
         "bidQty": text(bid_qty, facts.qty_exp),
         "askPrice": text(ask, facts.px_exp),
         "askQty": text(ask_qty, facts.qty_exp),
-    }
-
-
-def day_row(facts: Facts, day: Kline | None, top: Top, last_qty: int, now_ms: int) -> Json:
-    """Return the rolling day as `ticker/24hr` lists it; zeros when nothing was traded."""
-    day = day or Kline(now_ms - DAY_MS, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1)
-    px, lots = facts.px_exp, facts.qty_exp
-    change = (day.close - day.open) * 10**5 // day.open if day.open else 0
-    mean = day.quote // day.volume if day.volume else 0
-    best = {key: value for key, value in top_row(facts, top).items() if key != "symbol"}
-    return {
-        "symbol": facts.id,
-        "priceChange": text(day.close - day.open, px),
-        "priceChangePercent": f"{change / 1000:.3f}",
-        "weightedAvgPrice": text(mean, px),
-        "prevClosePrice": text(day.open, px),
-        "lastPrice": text(day.close, px),
-        "lastQty": text(last_qty, lots),
-        **best,
-        "openPrice": text(day.open, px),
-        "highPrice": text(day.high, px),
-        "lowPrice": text(day.low, px),
-        "volume": text(day.volume, lots),
-        "quoteVolume": text(day.quote, px + lots),
-        "openTime": day.open_ms,
-        "closeTime": now_ms,
-        "firstId": day.first_id,
-        "lastId": day.last_id if day.count else -1,
-        "count": day.count,
     }
 
 

@@ -13,6 +13,7 @@ from services.venue.columns import DAY_MS, Facts
 from services.venue.klines import INTERVALS_MS, Candles, Kline
 from services.venue.market import Market
 from services.venue.params import Params, Refusal
+from services.venue.rolling import RollingDay
 
 ROOT = "/api/v3/"
 Rows = list[object]
@@ -40,6 +41,7 @@ class Rest:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._candles = Candles(market)
+        self._rolling = RollingDay(market, self._candles)
         self._paths: Mapping[str, Callable[[Params, Now], object]] = {
             "ping": lambda *_: {},
             "time": lambda _, now: {"serverTime": now.wall_ms},
@@ -176,14 +178,8 @@ class Rest:
         listed, alone = params.symbols(self._market.facts)
         params.ignore("type")
         params.weight = 2 * len(listed)
-        return _one_or_all([self._day_row(facts, now) for facts in listed], alone=alone)
-
-    def _day_row(self, facts: Facts, now: Now) -> object:
-        day = self._candles.rolling(facts.id, now.market_ms)
-        last = self._market.tape_until(facts.id, 1, now.market_ms + 1)
-        last_qty = int(last.qty[-1]) if len(last) else 0
-        top = self._market.top(facts.id, now.book_ms)
-        return payload.day_row(facts, day, top, last_qty, now.market_ms)
+        rows: Rows = [self._rolling.row(facts, now.market_ms, now.book_ms) for facts in listed]
+        return _one_or_all(rows, alone=alone)
 
     def _price(self, params: Params, now: Now) -> object:
         listed, alone = params.symbols(self._market.facts)

@@ -7,6 +7,7 @@ fetches what it missed, as it would from the real exchange.
 import asyncio
 import contextlib
 from collections import deque
+from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -84,46 +85,59 @@ class Client:
                     self._waiting_bytes -= len(text)
 
 
-class Sockets:
-    """All clients, and the one pass that tells each of them what happened."""
+Kind = TypeVar("Kind", bound=Client)
 
-    def __init__(self, market: Market) -> None:
-        self._market = market
-        self._live = Live(market)
-        self._clients: set[Client] = set()
-        self._known: dict[str, Stream | None] = {}
-        self.events = 0
+
+class Crowd(Generic[Kind]):
+    """All connections of one kind that stand."""
+
+    def __init__(self) -> None:
+        self.clients: set[Kind] = set()
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._clients)
+        return len(self.clients)
+
+    async def hold(self, client: Kind) -> web.WebSocketResponse:
+        """Serve a connection until it goes."""
+        self.clients.add(client)
+        try:
+            return await client.serve()
+        finally:
+            self.clients.discard(client)
+            self.dropped += client.too_slow
+
+    def drop_all(self) -> None:
+        """Cut every connection."""
+        for client in self.clients:
+            client.drop()
+
+
+class Sockets(Crowd[Client]):
+    """All clients, and the one pass that tells each of them what happened."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__()
+        self._market = market
+        self._live = Live(market)
+        self._known: dict[str, Stream | None] = {}
+        self.events = 0
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Take one connection; streams may be named in its address."""
         in_path = [name for name in request.match_info.get("tail", "").split("/") if "@" in name]
         in_query = [name for name in request.query.get("streams", "").split("/") if name]
-        client = Client(request, in_path + in_query, wrapped=bool(in_query))
-        self._clients.add(client)
-        try:
-            return await client.serve()
-        finally:
-            self._clients.discard(client)
-            self.dropped += client.too_slow
+        return await self.hold(Client(request, in_path + in_query, wrapped=bool(in_query)))
 
     def emit(self, after_ms: int, until_ms: int) -> None:
         """Queue what happened in (after, until] for everybody who wants it."""
         by_stream: dict[str, list[Client]] = {}
-        for client in self._clients:
+        for client in self.clients:
             for name in client.wanted:
                 by_stream.setdefault(name, []).append(client)
         for name, clients in by_stream.items():
             if (stream := self._stream(name)) is not None:
                 self._tell(stream, clients, after_ms, until_ms)
-
-    def drop_all(self) -> None:
-        """Cut every connection."""
-        for client in self._clients:
-            client.drop()
 
     def _stream(self, name: str) -> Stream | None:
         if name not in self._known:

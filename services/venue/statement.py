@@ -1,6 +1,6 @@
 """The account's rows and events as Binance writes them: eight decimals, times in milliseconds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.venue.account import EXP, Balance, Terms
 from services.venue.columns import Facts
@@ -33,13 +33,19 @@ def _core(facts: Facts, order: Order) -> Json:
     return row
 
 
-def order_row(facts: Facts, order: Order) -> Json:
-    """Return an order as `order`, `openOrders` and `allOrders` list it."""
+def _head(order: Order) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
         "orderListId": order.list_id,
         "clientOrderId": order.client_id,
+    }
+
+
+def order_row(facts: Facts, order: Order) -> Json:
+    """Return an order as `order`, `openOrders` and `allOrders` list it."""
+    return {
+        **_head(order),
         **_core(facts, order),
         "stopPrice": text(order.stop_px, facts.px_exp),
         "icebergQty": NOTHING,
@@ -52,13 +58,7 @@ def order_row(facts: Facts, order: Order) -> Json:
 
 def placed_row(facts: Facts, order: Order, fills: Iterable[Fill], response: str) -> Json:
     """Return the answer to a new order: ACK, RESULT or FULL."""
-    row: Json = {
-        "symbol": order.symbol,
-        "orderId": order.id,
-        "orderListId": order.list_id,
-        "clientOrderId": order.client_id,
-        "transactTime": order.updated_ms,
-    }
+    row: Json = {**_head(order), "transactTime": order.updated_ms}
     if response == "ACK":
         return row
     row |= {**_core(facts, order), "workingTime": order.working_ms}
@@ -80,10 +80,8 @@ def _part(facts: Facts, fill: Fill) -> Json:
 def cancelled_row(facts: Facts, order: Order, cancel_id: str) -> Json:
     """Return the answer to a cancel, whose own id stands where the order's stood."""
     return {
-        "symbol": order.symbol,
+        **_head(order),
         "origClientOrderId": order.client_id,
-        "orderId": order.id,
-        "orderListId": order.list_id,
         "clientOrderId": cancel_id,
         "transactTime": order.updated_ms,
         **_core(facts, order),
@@ -109,7 +107,7 @@ def fill_row(facts: Facts, fill: Fill) -> Json:
     }
 
 
-def pair_row(pair: Pair, legs: Iterable[Order]) -> Json:
+def pair_row(pair: Pair, legs: Sequence[Order]) -> Json:
     """Return a pair as `orderList` lists it."""
     return {
         "orderListId": pair.id,
@@ -123,6 +121,24 @@ def pair_row(pair: Pair, legs: Iterable[Order]) -> Json:
             {"symbol": leg.symbol, "orderId": leg.id, "clientOrderId": leg.client_id}
             for leg in legs
         ],
+    }
+
+
+def pair_event(pair: Pair, legs: Sequence[Order], at_ms: int) -> Json:
+    """Return how a pair stands as `listStatus` says it."""
+    row = pair_row(pair, legs)
+    return {
+        "e": "listStatus",
+        "E": at_ms,
+        "s": pair.symbol,
+        "g": pair.id,
+        "c": row["contingencyType"],
+        "l": row["listStatusType"],
+        "L": row["listOrderStatus"],
+        "r": "NONE",
+        "C": pair.client_id,
+        "T": pair.updated_ms,
+        "O": [{"s": leg.symbol, "i": leg.id, "c": leg.client_id} for leg in legs],
     }
 
 
@@ -177,7 +193,7 @@ def restrictions_row() -> Json:
 
 def report_event(facts: Facts, report: Report) -> Json:
     """Return what happened to an order as `executionReport` says it."""
-    order, fill = report.order, report.fill
+    order = report.order
     cancelled = report.kind == "CANCELED"
     return {
         "e": "executionReport",
@@ -197,23 +213,35 @@ def report_event(facts: Facts, report: Report) -> Json:
         "X": order.status,
         "r": "NONE",
         "i": order.id,
-        "l": text(fill.qty, facts.qty_exp) if fill else NOTHING,
+        **_progress(facts, order),
+        **_executed(facts, report.fill),
+        "T": report.at_ms,
+        "I": report.number,
+        "O": order.created_ms,
+        "Q": money(order.quote_qty),
+        "V": "NONE",
+    }
+
+
+def _progress(facts: Facts, order: Order) -> Json:
+    return {
         "z": text(order.filled, facts.qty_exp),
+        "Z": money(order.money),
+        "w": order.working and order.open and order.type in PRICED,
+        "W": order.working_ms,
+    }
+
+
+def _executed(facts: Facts, fill: Fill | None) -> Json:
+    return {
+        "l": text(fill.qty, facts.qty_exp) if fill else NOTHING,
         "L": text(fill.px, facts.px_exp) if fill else NOTHING,
+        "Y": money(fill.money) if fill else NOTHING,
         "n": money(fill.fee) if fill else "0",
         "N": fill.fee_asset if fill else None,
-        "T": report.at_ms,
         "t": fill.id if fill else -1,
-        "I": report.number,
-        "w": order.working and order.open and order.type in PRICED,
         "m": bool(fill and fill.maker),
         "M": False,
-        "O": order.created_ms,
-        "Z": money(order.money),
-        "Y": money(fill.money) if fill else NOTHING,
-        "Q": money(order.quote_qty),
-        "W": order.working_ms,
-        "V": "NONE",
     }
 
 

@@ -14,7 +14,7 @@ from services.venue.desk import Changes
 from services.venue.params import Params, Refusal
 from services.venue.payload import Json
 from services.venue.private import ON_SOCKET, Private
-from services.venue.sockets import Client
+from services.venue.sockets import Client, Crowd
 
 SUBSCRIPTION = 0
 
@@ -41,31 +41,21 @@ class Caller(Client):
         return self._obey(self, text)
 
 
-class UserStream:
+class UserStream(Crowd[Caller]):
     """All connections to the WebSocket API, and what is told to those that subscribed."""
 
     def __init__(self, private: Private, facts: Mapping[str, Facts]) -> None:
+        super().__init__()
         self._private = private
         self._facts = facts
-        self._callers: set[Caller] = set()
-        self.dropped = 0
         self.requests = 0
         self.refused = 0
-
-    def __len__(self) -> int:
-        return len(self._callers)
 
     async def serve(
         self, request: web.Request, obey: Callable[[Caller, str], bytes]
     ) -> web.WebSocketResponse:
         """Take one connection; `obey` answers its requests."""
-        caller = Caller(request, obey)
-        self._callers.add(caller)
-        try:
-            return await caller.serve()
-        finally:
-            self._callers.discard(caller)
-            self.dropped += caller.too_slow
+        return await self.hold(Caller(request, obey))
 
     def obey(self, caller: Caller, text: str, wall_ms: int) -> bytes:
         """Return the answer to one request."""
@@ -112,25 +102,28 @@ class UserStream:
 
     def tell(self, changes: Changes) -> int:
         """Queue what happened for everybody who subscribed; return how many events that were."""
-        events = [
-            statement.report_event(self._facts[report.order.symbol], report)
-            for report in changes.reports
-        ]
-        if changes.batch.balances:
-            balances, at_ms = changes.batch.balances, changes.reports[-1].at_ms
-            events.append(statement.position_event(balances, at_ms))
+        events = events_of(changes, self._facts)
         for event in events:
             wrapped = {"subscriptionId": SUBSCRIPTION, "event": event}
             text = msgspec.json.encode(wrapped)
-            for caller in self._callers:
+            for caller in self.clients:
                 if caller.subscribed:
                     caller.put(text)
         return len(events)
 
-    def drop_all(self) -> None:
-        """Cut every connection."""
-        for caller in self._callers:
-            caller.drop()
+
+def events_of(changes: Changes, facts: Mapping[str, Facts]) -> list[Json]:
+    """Return what happened as the stream says it: orders, their pairs, and then the money."""
+    at_ms = changes.reports[-1].at_ms
+    events = [
+        statement.report_event(facts[report.order.symbol], report) for report in changes.reports
+    ]
+    events += [
+        statement.pair_event(pair, changes.legs[pair.id], at_ms) for pair in changes.batch.pairs
+    ]
+    if changes.batch.balances:
+        events.append(statement.position_event(changes.batch.balances, at_ms))
+    return events
 
 
 def _plain(raw: msgspec.Raw) -> str:

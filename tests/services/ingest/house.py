@@ -1,7 +1,6 @@
 """A venue and an ingest in one asyncio loop: real sockets, real ccxt, no processes."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,12 +24,6 @@ def market_clock(origin_ns: int, scale: float) -> SystemClock:
     return SystemClock(
         MarketTime(origin_ns=origin_ns, anchor_ns=anchor_ns, scale=scale, world="test")
     )
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Seat:

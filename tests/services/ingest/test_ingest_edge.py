@@ -9,7 +9,8 @@ from schema.market import Bar, FeedGap, FeedStatus, Instrument, Quote, Trade
 from services.ingest.core import Ingest
 from services.venue.market import Market
 from services.venue.synthetic import Synthetic
-from tests.services.ingest.house import Seat, free_port, ingest_seat, market_clock, venue_seat
+from tests.ports import free_port
+from tests.services.ingest.house import Seat, ingest_seat, market_clock, venue_seat
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 DAY_NS = 86_400_000_000_000

@@ -1,6 +1,5 @@
 """A venue that runs in this process, on a free port, over a market and a clock of the test's."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +10,10 @@ from bus.edge import EdgeThread
 from services.venue.account import Terms
 from services.venue.edge import Exchange
 from services.venue.market import Market
+from tests.ports import free_port
 
 DEADLINE_NS = 10_000_000_000
 TERMS = Terms(maker_bps=10, taker_bps=10, opening={"USDT": 100_000 * 10**8})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

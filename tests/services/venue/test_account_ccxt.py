@@ -11,11 +11,10 @@ import pytest
 from services.venue.columns import DAY_MS
 from services.venue.synthetic import Synthetic
 from tests.services.venue.serving import Serving, serving
-from tests.services.venue.trading import live
+from tests.services.venue.trading import BTC, far_below, live
 
 DAY = 20_400
 ORIGIN_MS = DAY * DAY_MS + 9 * 3_600_000
-BTC = "BTC/USDT"
 
 
 def market() -> Synthetic:
@@ -26,11 +25,6 @@ def market() -> Synthetic:
 def venue(tmp_path: Path) -> Iterator[Serving]:
     with serving(market(), ORIGIN_MS, 200.0, tmp_path) as found:
         yield found
-
-
-async def far_below(exchange: Any) -> float:
-    ticker = await exchange.fetch_ticker(BTC)
-    return float(exchange.price_to_precision(BTC, ticker["last"] * 0.8))
 
 
 async def coming_low(exchange: Any, venue: Serving) -> float:

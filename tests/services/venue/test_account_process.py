@@ -12,11 +12,11 @@ import pytest
 
 from bus.clock import SystemClock
 from schema.settings import PLAY_KEY, PLAY_SECRET
-from services.venue.account import Terms
+from services.venue.account import Balance, Terms
 from services.venue.columns import DAY_MS
 from services.venue.desk import Desk
 from services.venue.orders import Ticket
-from services.venue.statement import fill_row
+from services.venue.statement import fill_row, money
 from services.venue.synthetic import Synthetic
 from tests.services.venue.test_process import House, refusal
 
@@ -51,6 +51,7 @@ def test_a_killed_venue_has_what_it_answered_and_what_the_tape_did_meanwhile(
                          "newClientOrderId": f"k-{turn}-{away}"}  # fmt: skip
                 placed.append((order, ask(house, "POST", "order", **order)))
     with house.running(signal.SIGTERM):
+        account = ask(house, "GET", "account")
         trades = ask(house, "GET", "myTrades", symbol="BTCUSDT", limit=1000)
         orders = ask(house, "GET", "allOrders", symbol="BTCUSDT")
     assert [row["clientOrderId"] for row in orders] == [
@@ -62,10 +63,21 @@ def test_a_killed_venue_has_what_it_answered_and_what_the_tape_did_meanwhile(
     for order, answer in placed:
         oracle.advance(answer["transactTime"])
         oracle.place(ticket(order))
+    oracle.advance(account["updateTime"])
+    assert account["balances"] == balances_of(oracle)
     oracle.advance(trades[-1]["time"])
     fills = oracle.records.fills.values()
     assert trades == [fill_row(market.facts["BTCUSDT"], fill) for fill in fills]
     assert {row["isMaker"] for row in trades} == {True, False}
+
+
+def balances_of(desk: Desk) -> list[dict[str, str]]:
+    names = ("BTC", "ETH", "SOL", "USDT")
+    found = {name: desk.records.account.balances.get(name, Balance()) for name in names}
+    return [
+        {"asset": name, "free": money(has.free), "locked": money(has.locked)}
+        for name, has in found.items()
+    ]
 
 
 @pytest.mark.slow

@@ -192,6 +192,7 @@ def test_a_day_that_no_decimals_leave_room_for_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not BTC.exists(), reason="the recorded market data is not on this machine")
+@pytest.mark.slow
 def test_a_recorded_month_is_played_back_to_the_last_digit() -> None:
     with gzip.open(BTC, "rt") as file:
         next(file)

@@ -121,6 +121,7 @@ def test_a_stranger_on_the_port_is_answered_in_json(venue: Serving) -> None:
     talk(work)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(tmp_path: Path) -> None:
     symbols = tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "ADA", "XRP", "LTC"))
     with serving(Synthetic(7, symbols, DAY - 2), ORIGIN_MS, 3600.0, tmp_path) as venue:

@@ -1,23 +1,21 @@
 """The venue as unmodified ccxt and ccxt.pro see it."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ccxt.pro
+import ccxt
 import pytest
 
 from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.synthetic import Synthetic
 from tests.services.venue.serving import Serving, serving
+from tests.services.venue.trading import onlooker
 
 DAY = 20_400
 ORIGIN_MS = DAY * DAY_MS + 9 * 3_600_000
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
-WAIT_S = 15
 
 
 def market() -> Synthetic:
@@ -28,37 +26,6 @@ def market() -> Synthetic:
 def venue(tmp_path: Path) -> Iterator[Serving]:
     with serving(market(), ORIGIN_MS, 300.0, tmp_path) as found:
         yield found
-
-
-@asynccontextmanager
-async def client(venue: Serving) -> AsyncIterator[Any]:
-    exchange = ccxt.pro.binance(
-        {
-            "enableRateLimit": False,
-            "streaming": {"keepAlive": 10_000},
-            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
-        }
-    )
-    http, ws = venue.http, venue.ws
-    exchange.urls["test"] = {
-        "public": f"{http}/api/v3",
-        "private": f"{http}/api/v3",
-        "v1": f"{http}/api/v1",
-        "ws": {"spot": f"{ws}/stream/ws", "margin": f"{ws}/stream/ws"},
-    }
-    exchange.set_sandbox_mode(True)
-    try:
-        yield exchange
-    finally:
-        await exchange.close()
-
-
-def live(venue: Serving, work: Callable[[Any], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        async with asyncio.timeout(WAIT_S), client(venue) as exchange:
-            return await work(exchange)
-
-    return asyncio.run(run())
 
 
 def test_ccxt_loads_markets_and_history(venue: Serving) -> None:
@@ -85,7 +52,7 @@ def test_ccxt_loads_markets_and_history(venue: Serving) -> None:
         ticker = await exchange.fetch_ticker("BTC/USDT")
         assert ticker["low"] <= ticker["last"] <= ticker["high"]
 
-    live(venue, work)
+    onlooker(venue, work)
 
 
 def test_ccxt_names_the_errors_of_the_venue(venue: Serving) -> None:
@@ -96,7 +63,7 @@ def test_ccxt_names_the_errors_of_the_venue(venue: Serving) -> None:
         with pytest.raises(ccxt.BadRequest):
             await exchange.public_get_klines({"symbol": "BTCUSDT", "interval": "7m"})
 
-    live(venue, work)
+    onlooker(venue, work)
 
 
 def test_trades_watched_live_are_the_tape_without_a_hole(venue: Serving) -> None:
@@ -106,7 +73,7 @@ def test_trades_watched_live_are_the_tape_without_a_hole(venue: Serving) -> None
             found += await exchange.watch_trades("BTC/USDT")
         return found
 
-    found = {int(trade["id"]): trade for trade in live(venue, work)}
+    found = {int(trade["id"]): trade for trade in onlooker(venue, work)}
     ids = sorted(found)
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     tape = market().tape_from("BTCUSDT", ids[0], len(ids), venue.now_ms())
@@ -123,7 +90,7 @@ def test_the_book_watched_live_is_the_book(venue: Serving) -> None:
             book = await exchange.watch_order_book("BTC/USDT")
         return [list(level) for level in book["bids"]], book["nonce"]
 
-    bids, at_ms = live(venue, work)
+    bids, at_ms = onlooker(venue, work)
     expected = market().book("BTCUSDT", at_ms)
     assert bids == [[px / 100, qty / 10**5] for px, qty in expected.bids]
 
@@ -141,7 +108,7 @@ def test_candles_and_tops_are_watched_live(venue: Serving) -> None:
         fetched = await exchange.fetch_ohlcv("SOL/USDT", "1m", since=min(seen))
         return seen, tops, fetched
 
-    seen, tops, fetched = live(venue, work)
+    seen, tops, fetched = onlooker(venue, work)
     whole = sorted(seen)[1]
     assert seen[whole] == next(row for row in fetched if row[0] == whole)
     assert all(top["bid"] < top["ask"] for top in tops.values())

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from services.venue import payload
 from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import INTERVALS_MS, Candles
 from services.venue.live import Live, stream_of
+from services.venue.rest import Now, Rest
+from services.venue.rolling import FULL
 from services.venue.synthetic import Synthetic
 
 DAY = 20_400
@@ -91,3 +94,20 @@ def test_these_streams_exist(name: str) -> None:
 )
 def test_these_streams_do_not(name: str) -> None:
     assert stream_of(name, MARKET.facts) is None
+
+
+@given(STEPS)
+@settings(max_examples=5, deadline=None)
+def test_the_day_is_said_at_whole_seconds_as_rest_lists_it(steps: list[int]) -> None:
+    found, until_ms = said("btcusdt@ticker", steps)
+    assert all(event["E"] % 1_000 == 0 for event in found)
+    assert bool(found) == (until_ms // 1_000 > START_MS // 1_000)
+    small, _ = said("btcusdt@miniTicker", steps)
+    for event, mini in zip(found, small, strict=True):
+        now = Now(event["E"], event["E"], 0)
+        answer = Rest(MARKET).answer("/api/v3/ticker/24hr", {"symbol": "BTCUSDT"}, now)
+        row = msgspec.json.decode(answer.body)
+        assert {key: event[letter] for letter, key in FULL.items()} == {
+            key: value for key, value in row.items() if key != "symbol"
+        }
+        assert mini == {key: event[key] for key in mini} | {"e": "24hrMiniTicker"}

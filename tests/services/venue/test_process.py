@@ -18,11 +18,13 @@ import pytest
 
 from bus.clock import SystemClock
 from services.venue.barfile import HEADER
-from tests.services.venue.serving import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 CLOCK = SystemClock()
 DEADLINE_NS = 20_000_000_000
+
+pytestmark = pytest.mark.slow
 
 
 class House:

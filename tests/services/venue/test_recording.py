@@ -173,6 +173,7 @@ def lines_of(paths: list[Path], kind: str) -> Iterator[Any]:
 
 
 @recorded_data
+@pytest.mark.slow
 def test_a_recorded_night_is_played_back_trade_by_trade_across_midnight() -> None:
     market = played(*SPOT)
     facts = market.facts["BTCUSDT"]
