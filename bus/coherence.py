@@ -14,13 +14,17 @@ def require_coherence(settings: Settings, origins: Mapping[str, str]) -> None:
     """Raise SettingsError for the first contradiction."""
     _once("ports", [str(port) for port in msgspec.structs.asdict(settings.ports).values()])
     _once("ingest.symbols", settings.ingest.symbols)
+    _once("engine.strategies", settings.engine.strategies)
     _one_money(settings, origins)
+    _strategies(settings, origins)
+    _teachable(settings, origins)
     if settings.mode != "local" or settings.venue.market == "synthetic":
         _once("venue.symbol", settings.venue.symbol)  # A replay names it once for each file.
     if settings.mode == "local":
         _started(settings.venue, origins)
         _played(settings.venue, origins)
         _listed(settings, origins)
+        _funded(settings, origins)
 
 
 def _once(name: str, values: Sequence[str]) -> None:
@@ -70,3 +74,81 @@ def _listed(settings: Settings, origins: Mapping[str, str]) -> None:
                 f"{' '.join(settings.venue.symbol)}",
                 f"Mend it in {source}, or add the symbol to `venue.symbol`",
             )
+
+
+def _strategies(settings: Settings, origins: Mapping[str, str]) -> None:
+    named = settings.engine.strategies
+    threshold, pulse = settings.threshold, settings.pulse
+    if "threshold" in named:
+        if threshold.exit >= threshold.enter:
+            low, high = ("threshold.exit", threshold.exit), ("threshold.enter", threshold.enter)
+            raise _contradiction(origins, low, high, "below", "it would sell what it just bought")
+        _within(settings, origins, ("threshold.budget", threshold.budget))
+    if "pulse" in named:
+        if pulse.hold_s >= pulse.every_s:
+            short, long = ("pulse.hold_s", pulse.hold_s), ("pulse.every_s", pulse.every_s)
+            why = "it would buy again before it has sold"
+            raise _contradiction(origins, short, long, "below", why)
+        _within(settings, origins, ("pulse.notional", pulse.notional))
+
+
+Named = tuple[str, float]
+"""A setting and its value."""
+
+
+def _within(settings: Settings, origins: Mapping[str, str], wish: Named) -> None:
+    risk, gateway = settings.risk, settings.gateway
+    limits = (
+        ("risk.max_order_notional", risk.max_order_notional),
+        ("risk.max_position_notional", risk.max_position_notional),
+        ("risk.max_gross_exposure", risk.max_gross_exposure),
+        ("gateway.max_order_notional", gateway.max_order_notional),
+    )
+    for limit in limits:
+        if wish[1] > limit[1]:
+            raise _contradiction(origins, wish, limit, "at most", "its orders would be denied")
+
+
+def _contradiction(
+    origins: Mapping[str, str], wish: Named, other: Named, relation: str, why: str
+) -> SettingsError:
+    # Whoever changed one of the two is told where; the shipped values agree.
+    changed = [name for name, _ in (wish, other) if origins[name] != SHIPPED] or [wish[0]]
+    source = origins[changed[0]]
+    return SettingsError(
+        f"{source}: `{wish[0]}` is {wish[1]:g}: expected {relation} `{other[0]}`, {other[1]:g}; "
+        f"{why}",
+        f"Mend `{changed[0]}` in {source}, or change the other one with it",
+    )
+
+
+LESSON_BARS = 500
+"""What a model is taught and measured on at least, with what its features look back on."""
+
+
+def _teachable(settings: Settings, origins: Mapping[str, str]) -> None:
+    predictor = settings.predictor
+    needed = LESSON_BARS + 3 * predictor.horizon_bars
+    if predictor.train and predictor.history_bars < needed:
+        names = ("predictor.history_bars", "predictor.horizon_bars")
+        changed = next((name for name in names if origins[name] != SHIPPED), names[0])
+        raise SettingsError(
+            f"{origins[changed]}: `predictor.history_bars` is {predictor.history_bars}: expected "
+            f"at least {needed}, {LESSON_BARS} and three horizons, or no model can be trained",
+            f"Mend `{changed}` in {origins[changed]}, or set `predictor.train` to false",
+        )
+
+
+def _funded(settings: Settings, origins: Mapping[str, str]) -> None:
+    source = origins["venue.balances"]
+    assets = [balance.partition(" ")[0] for balance in settings.venue.balances]
+    _once("venue.balances", assets)
+    quote = settings.venue.symbol[0].partition("/")[2]
+    # A recording in another quote asset may be watched with the shipped play money.
+    if quote not in assets and source != SHIPPED:
+        held = " ".join(assets) or "nothing"
+        raise SettingsError(
+            f"{source}: `venue.balances` holds {held}: expected some {quote}, "
+            "which everything here is paid with",
+            f'Add "{quote} 100000", or another amount, to it in {source}',
+        )

@@ -7,6 +7,9 @@ from bus.pulse import Pulse
 from bus.transport import Transport
 from schema.house import Command, CommandDone
 
+QUESTIONS = frozenset({"status", "stops", "level", "limits", "balances"})
+"""What changes nothing: it is no command, and whoever asks is not written down."""
+
 
 class Control:
     """Answers `status`, obeys `drain` and `snapshot`, hands on what it does not know."""
@@ -28,9 +31,9 @@ class Control:
         if command.verb == "status":
             self._pulse.answer_status(command)
             return True
-        self._log.event(
-            "command", kind="audit", verb=command.verb, args=command.args, by=command.by
-        )
+        if command.verb not in QUESTIONS:
+            args = command.args
+            self._log.event("command", kind="audit", verb=command.verb, args=args, by=command.by)
         if command.verb == "drain":
             self.draining = True
             self._reply(command, ok=True, text="it drains and stops")

@@ -171,7 +171,7 @@ class EdgeThread:
             hint = "What a task waits for may be cancelled; it has to say what that means"
             self._failed(task, EdgeError("it was cancelled, and not by its service", hint))
         except Exception as error:  # noqa: BLE001 - whatever ends an edge task is said, never lost
-            self._failed(task, error)
+            self._failed(task, _only(error))
 
     def _failed(self, task: str, error: Exception) -> None:
         self.note("edge.failed", task=task, traceback=traceback.format_exc())
@@ -193,6 +193,13 @@ class EdgeThread:
         except EdgeError as error:
             answer = _unanswered(effect, str(error))
         await self.hear(answer)
+
+
+def _only(error: Exception) -> Exception:
+    # A group of tasks wraps even a single failure, and with it the exit code.
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        (error,) = error.exceptions
+    return error
 
 
 def _unanswered(effect: Effect, reason: str) -> Unanswered:

@@ -2,12 +2,13 @@
 
 `logs/{system,trading,audit}/NAME.jsonl` are the service's own files: rotated by size, compressed
 into `logs/archive`, bounded in number. The console is the supervisor's pipe: at most ten lines a
-minute, dropped rather than waited for when nobody reads it.
+minute, no line twice in one, some room kept for what is urgent; dropped rather than waited for
+when nobody reads it.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ import msgspec
 
 from bus.clock import Clock
 from bus.held import Held
+from bus.plain import printable
+from bus.story import Line, line_of
+from schema.head import Message
 from schema.units import iso_ms
 
 if sys.version_info >= (3, 14):
@@ -25,7 +29,13 @@ else:
 Kind = Literal["system", "trading", "audit"]
 
 STORY_LINES_MAX = 10
+STORY_LINES_COMMON = 6
+"""How many of them may be nothing urgent."""
+
 STORY_WINDOW_NS = 60_000_000_000
+CHATTER = frozenset({"catching_up"})
+LINE_CHARS = 500
+ORDER_CHARS = 32
 
 
 class Log:
@@ -41,7 +51,8 @@ class Log:
         self._bytes_max, self._files_max = limits
         self.dropped = 0
         self._files: dict[str, Held] = {}
-        self._story: list[int] = []
+        self._story: dict[str, int] = {}
+        self._untold = 0
         self._encoder = msgspec.json.Encoder(enc_hook=str)
         self.console = 1
 
@@ -56,37 +67,62 @@ class Log:
     def say(self, text: str, **fields: object) -> None:
         """Write an event and tell it on the console too, while it is not flooded."""
         self._write("system", text, fields)
-        now_ns = self._clock.mono_ns()
-        self._story = [at for at in self._story if now_ns - at < STORY_WINDOW_NS]
-        if len(self._story) >= STORY_LINES_MAX:
-            return
-        self._story.append(now_ns)
         detail = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
-        self._tell(f"{iso_ms(self._clock.wall_ns())} {self.service} {text} {detail}".rstrip())
+        room = STORY_LINES_COMMON if text in CHATTER else STORY_LINES_MAX
+        self._tell(f"{text} {detail}".rstrip(), room)
 
-    def _tell(self, line: str) -> None:
+    def story(self, said: Iterable[Message]) -> None:
+        """Write a line for each message that a person may want to find here."""
+        for message in said:
+            line = line_of(message)
+            if line is not None:
+                self._write_line(line)
+
+    def _write_line(self, line: Line) -> None:
+        named = {"about": line.about, "order": line.order, "text": line.text}
+        fields = {key: value for key, value in named.items() if value}
+        self._write("trading", line.event, fields)
+        if line.audit:
+            self._write("audit", line.event, fields)
+        if line.volume != "quiet":
+            room = STORY_LINES_MAX if line.volume == "urgent" else STORY_LINES_COMMON
+            words = (line.event, line.order[:ORDER_CHARS], line.about, line.text)
+            self._tell(" ".join(filter(None, words)), room)
+
+    def _tell(self, text: str, room: int) -> None:
+        now_ns = self._clock.mono_ns()
+        begin_ns = now_ns - STORY_WINDOW_NS
+        self._story = {told: at_ns for told, at_ns in self._story.items() if at_ns > begin_ns}
+        if text in self._story or len(self._story) >= room:
+            self._untold += 1
+            return
+        self._story[text] = now_ns
+        more = f" ({self._untold} more in logs/)" if self._untold else ""
+        self._untold = 0
+        shown = printable(text)[:LINE_CHARS]
+        self._print(f"{iso_ms(self._clock.wall_ns())} {self.service} {shown}{more}")
+
+    def _print(self, line: str) -> None:
         try:
             os.set_blocking(self.console, False)
-            os.write(self.console, line.encode() + b"\n")
+            os.write(self.console, line.encode(errors="replace") + b"\n")
         except OSError:
             return  # A full pipe, or a supervisor that is gone: the file has the line.
 
     def _write(self, kind: Kind, name: str, fields: Mapping[str, Any]) -> None:
-        line = self._encoder.encode(
-            {
-                "ts": iso_ms(self._clock.wall_ns()),
-                "service": self.service,
-                "world": self.world,
-                "event": name,
-                **fields,
-            }
-        )
+        head = {
+            "ts": iso_ms(self._clock.wall_ns()),
+            "service": self.service,
+            "world": self.world,
+            "event": name,
+        }
         try:
+            line = self._encoder.encode({**head, **fields})
             fd = self._open(kind)
             os.write(fd, line + b"\n")
             if os.fstat(fd).st_size >= self._bytes_max:
                 self._rotate(kind)
-        except OSError:
+        except (OSError, UnicodeError):
             self.dropped += 1  # Of all that a full disk can stop, the log goes first.
 
     def _path(self, kind: str) -> Path:

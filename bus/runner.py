@@ -110,6 +110,7 @@ class Runner:
 
     def _say_recovery(self, recovery: Recovery) -> None:
         self._log.say("recovered", grade=recovery.grade, turn=recovery.turn, why=recovery.detail)
+        self._log.story(recovery.missing)
         if not self._processor or recovery.grade == "fresh":
             return
         note = Recovered(
@@ -130,6 +131,7 @@ class Runner:
             outcome = run_turn(self.core, inputs, now_ns)
             self._keep(inputs, now_ns, outcome)
             self._perform(outcome.effects)
+            self._log.story(outcome.said)  # Last: no order waits for a line of text.
         elif self._store is not None:
             self._store.idle()
         self._house_keep()
@@ -229,7 +231,7 @@ class Runner:
             self._outlet.say((), turns)
 
     def _perform(self, effects: Sequence[Local]) -> None:
-        for effect in effects:
+        for effect in sorted(effects, key=lambda one: not getattr(one, "urgent", False)):
             if isinstance(effect, Wake):
                 self._timers.ask(effect)
             elif isinstance(effect, CommandDone):

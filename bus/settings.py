@@ -195,7 +195,8 @@ def _checked(merged: Table, origins: Mapping[str, str]) -> Settings:
         section, _, key = dotted.rpartition(".")
         found = (merged[section] if section else merged)[key]
         source, choices = origins[dotted], _choices(dotted)
-        said = f"expected one of {', '.join(choices)}" if choices else what
+        many = "some" if isinstance(found, list) else "one"
+        said = f"expected {many} of {', '.join(choices)}" if choices else what
         raise SettingsError(
             f"{source}: `{dotted}` is {found!r}: {said}", f"Mend it in {source}"
         ) from error
@@ -204,6 +205,8 @@ def _checked(merged: Table, origins: Mapping[str, str]) -> Settings:
 def _choices(dotted: str) -> tuple[str, ...]:
     section, _, key = dotted.rpartition(".")
     kind = get_type_hints(get_type_hints(Settings)[section] if section else Settings)[key]
+    if get_origin(kind) is tuple:  # a list of them
+        kind = get_args(kind)[0]
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 

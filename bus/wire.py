@@ -248,7 +248,8 @@ def _asker(
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.connect(f"ipc://{socket_path(run, service, 'ctl')}")
-    by = f"{os.environ.get('USER', 'unknown')}:{os.getpid()}"
+    who = os.environ.get("USER") or f"uid{os.getuid()}"
+    by = f"{who}:{os.getpid()}"
     request = Command(request_id=os.urandom(8).hex(), verb=verb, args=args, by=by)
     socket.send(_encoder.encode(request), zmq.NOBLOCK)
     return socket

@@ -17,7 +17,6 @@ from schema.orders import (
     KillLevel,
     OrderAccepted,
     OrderCanceled,
-    OrderDenied,
     OrderExpired,
     OrderRejected,
     OrderSubmitted,
@@ -28,7 +27,7 @@ from services.monitor.books import in_text, parts
 from services.monitor.seen import Seen
 
 APPROVERS = ("risk", "gateway")
-ENDS = (OrderCanceled, OrderDenied, OrderExpired, OrderRejected)
+ENDS = (OrderCanceled, OrderExpired, OrderRejected)
 EVIDENCE = (Fill, OrderAccepted, OrderCanceled, OrderExpired, OrderRejected, OrderTriggered)
 """What shows whether the venue has an order."""
 

@@ -1,11 +1,15 @@
 """The operator's hand: one file for each group of verbs, imported when its verb is used."""
 
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from bus.errors import HouseError
+from bus.plain import printable
+
+MESSAGE_CHARS = 2000
 
 VERBS = {
     "up": ("house", "services.rrr.house"),
@@ -59,14 +63,26 @@ class Verbs(click.Group):
 def rrr() -> None:
     """Operate the house: local-first algorithmic trading.
 
-    Exit codes: 0 ok, 1 failed, 2 usage, 3 not ready or behind, 4 unreachable, 5 integrity.
+    Exit codes: 0 ok, 1 failed, 2 usage, 3 not ready or behind, 4 unreachable, 5 integrity;
+    75 and 78 when a house refuses to start, as its services do.
     """
 
 
 def main() -> None:
     """Run the command line; a failure is one message and its exit code."""
     try:
-        rrr.main(prog_name="rrr")
+        rrr.main(args=[_readable(word) for word in sys.argv[1:]], prog_name="rrr")
     except HouseError as error:
-        click.echo(f"rrr: {error}", err=True)
+        click.echo(f"rrr: {_shortened(printable(str(error)))}", err=True)
         sys.exit(error.exit_code)
+
+
+def _readable(word: str) -> str:
+    # Bytes that are no text come as halves of characters, which nothing here could write down.
+    return os.fsencode(word).decode(errors="replace")
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MESSAGE_CHARS:
+        return text
+    return f"{text[: MESSAGE_CHARS // 2]} ... {text[-MESSAGE_CHARS // 2 :]}"

@@ -30,7 +30,9 @@ FROM trading.positions AS p JOIN positions AS v USING (symbol, strategy)
 WHERE p.strategy = '' AND p.qty <> 0 ORDER BY p.symbol
 """
 NUMBERS = ("n", "c", "m", "px_exp", "qty_exp", "quote_exp")
-EQUITY = "SELECT equity, quote_exp FROM trading.portfolio_snapshots ORDER BY id DESC LIMIT 1"
+ACCOUNT = """
+SELECT quote, cash, equity, quote_exp FROM trading.portfolio_snapshots ORDER BY id DESC LIMIT 1
+"""
 STATUSES = "SELECT status, count(*) AS n FROM trading.orders GROUP BY status"
 CURSORS = "SELECT stream, pos FROM trading.stream_position"
 LAST_STATE = """
@@ -41,7 +43,9 @@ SELECT state, reason FROM trading.risk_events WHERE type = ? ORDER BY id DESC LI
 class Books(msgspec.Struct):
     """What `rrr status` shows of money, positions, orders and the state of risk."""
 
+    quote: str = ""
     equity: str = "0"
+    cash: str = "0"
     positions: list[Row] = []
     orders: dict[str, int] = msgspec.field(default_factory=lambda: counts({}))
     risk: dict[str, str] = msgspec.field(default_factory=lambda: {"state": "", "reason": ""})
@@ -49,18 +53,25 @@ class Books(msgspec.Struct):
 
 def shard_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
     """Return the rows of a SELECT on the trading shard."""
-    from bus.rows import Reader, shard_files  # noqa: PLC0415 - a verb of the night may go without
+    from bus.rows import Reader  # noqa: PLC0415 - a verb of the night may go without
 
-    if not shard_files(house.db_dir, KINDS[SHARD]):
-        raise NotReadyError(
-            f"there is no {SHARD} shard in {house.db_dir} yet",
-            f"writer_{SHARD} makes it with its first rows: `rrr status` shows how it is",
-        )
+    require_shard(house, SHARD)
     try:
         with Reader(house.db_dir, SHARD, time_limit_ms=TIME_LIMIT_MS) as reader:
             return list(reader.rows(sql, bindings))
     except ShardError as error:
         raise as_integrity(error) from error
+
+
+def require_shard(house: House, shard: str) -> None:
+    """Raise NotReadyError where a shard has no file yet."""
+    from bus.rows import shard_files  # noqa: PLC0415 - a verb of the night may go without
+
+    if not shard_files(house.db_dir, KINDS[shard]):
+        raise NotReadyError(
+            f"there is no {shard} shard in {house.db_dir} yet",
+            f"writer_{shard} makes it with its first rows: `rrr status` shows how it is",
+        )
 
 
 def known_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
@@ -90,7 +101,7 @@ def read_books(house: House) -> Books:
         books.positions = [_shown(row) for row in positions(house)]
         found = {str(row["status"]): _whole(row["n"]) for row in shard_rows(house, STATUSES)}
         books.orders = counts(found)
-    books.equity = _equity(house, cursors)
+    books.quote, books.equity, books.cash = _account(house, cursors)
     books.risk = _risk(house, cursors)
     return books
 
@@ -128,19 +139,25 @@ def unrealized(qty: int, cost: int, mark_px: int, exps: tuple[int, int, int]) ->
 
 def _position(row: dict[str, Any]) -> Row:
     qty, cost, mark_px, *exps = (row.pop(name) for name in NUMBERS)
-    return {**row, "unrealized": unrealized(qty, cost, mark_px, tuple(exps))}
+    gain = {"unrealized": unrealized(qty, cost, mark_px, tuple(exps))}
+    return {**row, **gain, "value": unrealized(qty, 0, mark_px, tuple(exps))}
 
 
 def _shown(row: Row) -> Row:
-    return {name: row[name] for name in ("symbol", "qty", "avg_price", "unrealized")}
+    return {name: row[name] for name in ("symbol", "qty", "avg_price", "unrealized", "value")}
 
 
-def _equity(house: House, cursors: dict[str, int]) -> str:
+def _account(house: House, cursors: dict[str, int]) -> tuple[str, str, str]:
+    """Return the quote asset, equity and cash."""
     said = _newer(house, "engine.portfolio", cursors, Portfolio)
     if said is not None:
-        return to_text(said.equity, said.quote_exp)
-    rows = known_rows(house, EQUITY)
-    return to_text(_whole(rows[0]["equity"]), _whole(rows[0]["quote_exp"])) if rows else "0"
+        exp = said.quote_exp
+        return said.quote, to_text(said.equity, exp), to_text(said.cash, exp)
+    rows = known_rows(house, ACCOUNT)
+    if not rows:
+        return "", "0", "0"
+    equity, cash, exp = (_whole(rows[0][name]) for name in ("equity", "cash", "quote_exp"))
+    return str(rows[0]["quote"]), to_text(equity, exp), to_text(cash, exp)
 
 
 def _risk(house: House, cursors: dict[str, int]) -> dict[str, str]:

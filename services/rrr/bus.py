@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bus.clock import SystemClock
-from bus.house import House, open_house
+from bus.house import House
 from bus.journal import open_reader
 from bus.wire import Subscriber
 from schema.frame import epoch_of
@@ -20,6 +20,7 @@ from services.rrr.lines import as_json, as_text
 from services.rrr.pipes import reader_may_leave
 from services.rrr.places import FORMS, span_ns
 from services.rrr.screen import mebibytes, table
+from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
 
 
@@ -51,7 +52,7 @@ def watch(
     """Show messages as they are said; STREAM may end in *, as in ingest.*."""
     if isnan(timeout_s):
         raise click.UsageError("no time-out 'nan'; expected seconds")
-    house, clock = running_house(open_house()), SystemClock()
+    house, clock = running_house(standing_house()), SystemClock()
     streams = _chosen(names)
     if since is not None:
         span_ns(since)
@@ -73,7 +74,7 @@ def watch(
 @click.option("-J", "--json", "as_one", is_flag=True, help="One JSON array.")
 def list_streams(*, as_one: bool) -> None:
     """List the streams: who says them, how they are kept, how far they are."""
-    house = running_house(open_house())
+    house = running_house(standing_house())
     rows = [_row(house, stream) for stream in STREAMS.values() if stream.owner in house.programs]
     cells = [tuple(_cell(key, value) for key, value in row.items()) for row in rows]
     lines = table([tuple(key.upper() for key in rows[0]), *cells])

@@ -8,11 +8,13 @@ import click
 import msgspec
 
 from bus.errors import HouseError
-from bus.house import open_house
 from bus.migrations import KINDS
+from bus.plain import printable
 from bus.rows import TIME_LIMIT_MS, read_rows
 from bus.shard import Value
+from services.rrr.books import as_integrity, require_shard
 from services.rrr.pipes import reader_may_leave
+from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
 
 TABLE_ROWS_MAX = 1000
@@ -37,13 +39,16 @@ def query(shard: str, sql: str, time_limit_ms: int, *, as_json: bool) -> None:
     """
     if shard not in KINDS:
         raise click.UsageError(f"There is no shard {shard!r}. The shards are: {', '.join(KINDS)}")
+    if not sql.strip():
+        raise click.UsageError("the query is empty; write a SELECT")
+    house = running_house(standing_house())
+    require_shard(house, shard)
     try:
-        house = running_house(open_house())
         rows = read_rows(house.db_dir, shard, sql, time_limit_ms=time_limit_ms)
         with reader_may_leave():
             _show(rows, as_json=as_json)
     except HouseError as error:
-        raise click.ClickException(str(error)) from error
+        raise as_integrity(error) from error
 
 
 def _show(rows: Iterator[dict[str, Value]], *, as_json: bool) -> None:
@@ -83,5 +88,5 @@ def _plain(value: Value) -> Value:
 
 
 def _cell(value: Value) -> str:
-    text = "" if value is None else str(_plain(value))
+    text = "" if value is None else printable(str(_plain(value)))
     return text if len(text) <= CELL_MAX else text[: CELL_MAX - 1] + "…"

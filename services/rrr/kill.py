@@ -13,12 +13,14 @@ import msgspec
 
 from bus.errors import HouseError, UnreachableError
 from bus.house import run_directory
+from bus.plain import printable
 from bus.wire import ask, socket_path
 
 LEVELS = ("REDUCING", "HALTED", "FLATTEN")
 """From the mildest to the strictest."""
 
 BY_HAND = "by hand"
+REASON_CHARS = 1000
 ANSWER_MS = 1000
 FILE = "KILL"
 
@@ -55,7 +57,7 @@ def kill(
     then a file tells it at its next start.
     """
     chosen = _strictest(level, flatten=flatten, reduce=reduce)
-    reason = " ".join(" ".join(why).split()) or BY_HAND
+    reason = " ".join(printable(" ".join(why)).split())[:REASON_CHARS] or BY_HAND
     run = run_directory()
     problem = _tell_gateway(run, chosen, reason, as_json=as_json)
     if problem is None:

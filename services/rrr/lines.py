@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bus.plain import printable
 from schema.head import Message
 from schema.units import iso, iso_ms, to_text
 from services.rrr.ears import Seen
@@ -36,7 +37,7 @@ def as_text(seen: Seen) -> str:
         for name, value in values.items()
         if name not in HIDDEN and value not in ("", ())
     )
-    return f"{clock} {seen.stream} {type(seen.message).__name__} {' '.join(shown)}"
+    return printable(f"{clock} {seen.stream} {type(seen.message).__name__} {' '.join(shown)}")
 
 
 def fields(message: Message) -> dict[str, object]:

@@ -27,8 +27,8 @@ ORDER BY created_ns DESC LIMIT 1
 
 def order_named(house: House, text: str) -> str:
     """Return the id of the order that a person means; it must be one, and known."""
-    if text == "last" or "/" in text:
-        found = _newest(house, "" if text == "last" else text)
+    if text.lower() == "last" or "/" in text:
+        found = _newest(house, "" if text.lower() == "last" else text.upper())
     else:
         found = _by_trade(house, text) or _by_part(house, text.lower())
     if not found:

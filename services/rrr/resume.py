@@ -7,9 +7,10 @@ import click
 import msgspec
 
 from bus.errors import HouseError
+from bus.plain import printable
 from schema.house import CommandDone
 from services.rrr.asking import asked, stops_in
-from services.rrr.kill import FILE
+from services.rrr.kill import FILE, REASON_CHARS
 from services.rrr.screen import stop_line, world_line
 from services.rrr.standing import standing_house
 from services.rrr.survey import NotReadyError, running_house
@@ -82,20 +83,20 @@ def _wish(words: tuple[str, ...], limit: str | None) -> Verb:
     if len(words) == 1 and not _is_symbol(words[0]):
         return "gateway", "resume", (_reason(words[0]),)
     if len(words) == 2 and _is_symbol(words[0]):
-        return "gateway", "resume-symbol", (words[0], _reason(words[1]))
+        return "gateway", "resume-symbol", (words[0].upper(), _reason(words[1]))
     raise click.UsageError('expected `rrr resume "why"` or `rrr resume SYMBOL "why"`')
 
 
 def _is_symbol(word: str) -> bool:
     base, slash, quote = word.partition("/")
-    return bool(slash and base.isalnum() and quote.isalnum() and word.isupper())
+    return bool(slash and base.isalnum() and quote.isalnum())
 
 
 def _reason(text: str) -> str:
-    reason = " ".join(text.split())
+    reason = " ".join(printable(text).split())
     if not reason:
-        raise click.UsageError("the reason is empty; say why it may trade again")
-    return reason
+        raise click.UsageError("the reason is empty; say why, for the audit")
+    return reason[:REASON_CHARS]
 
 
 def _preview(run: Path, service: str) -> list[str]:

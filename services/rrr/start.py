@@ -57,6 +57,7 @@ def wait_ready(house: House, names: tuple[str, ...], clock: Clock, tell: Tell) -
         if not waiting:
             return found
         refuse_refused(house, found, names)
+        _refuse_abandoned(house, found)
         _looping(house, found, names)
         if elapsed_s > READY_S:
             _too_late(house, found, waiting[0].service)
@@ -73,6 +74,15 @@ def refuse_refused(house: House, found: Survey, names: tuple[str, ...]) -> None:
             word = found.last_words.get(name)
             why = word.message if word is not None else _without_a_word(house, info["exitstatus"])
             raise kind(f"{name} refuses to start: {why}", f"Its log: {log_of(house, name)}")
+
+
+def _refuse_abandoned(house: House, found: Survey) -> None:
+    # One that is busy answers nothing for a while, either.
+    if not found.processes and not supervisor_pid(house, Supervisor(house)):
+        raise NotReadyError(
+            "the supervisor ended while its services were awaited",
+            "Did somebody run `rrr down`? Run `rrr up` again",
+        )
 
 
 def refuse_other_contract(house: House, found: Survey) -> None:

@@ -8,11 +8,12 @@ from bus.clock import Clock
 from bus.errors import UnreachableError
 from bus.health import SECOND, behind
 from bus.house import House
-from schema.units import iso
+from schema.units import iso, iso_ms
+from services.rrr.alerts import firing
 from services.rrr.books import Books, read_books
 from services.rrr.screen import mode_of
-from services.rrr.stops import ask_stops, stops_of, trades
-from services.rrr.survey import NotReadyError, Survey, running_house, survey
+from services.rrr.stops import ask_stops, nothing_to_trade, stops_of, trades
+from services.rrr.survey import NotReadyError, Survey, market_clock, running_house, survey
 
 SHARDS = {
     "trading": "trading*.db*",
@@ -37,17 +38,21 @@ def build(
 ) -> dict[str, Any]:
     """Return what was found in the form of the contract; `told`: stops, by who latched them."""
     books = books or Books()
-    stops = stops_of(found, told)
+    stops = [*stops_of(found, told), *nothing_to_trade(house)]
     return {
         "ready": found.ready,
         "mode": _mode(house, found),
         "world": _world(house, found),
+        "market_time": _market_time(house, found),
         "trading": trades(house, stops),
         "stops": stops,
+        "alerts": firing(house, found),
         "shards": [_shard(house, found, name) for name in SHARDS],
         "services": [_service(found, name) for name in house.programs],
         "risk": books.risk,
+        "quote": books.quote,
         "equity": books.equity,
+        "cash": books.cash,
         "positions": books.positions,
         "orders": books.orders,
     }
@@ -67,6 +72,14 @@ def failure(found: Survey) -> NotReadyError | UnreachableError | None:
 
 def _world(house: House, found: Survey) -> str:
     return next((hb.world for hb in found.heartbeats.values() if hb.world), house.world)
+
+
+def _market_time(house: House, found: Survey) -> dict[str, Any]:
+    # Without a clock the market stands still, or never began.
+    market = market_clock(house)
+    if market is None:
+        return {"now": "", "scale": house.settings.clock.scale}
+    return {"now": iso_ms(market.market_ns(found.wall_ns)), "scale": market.scale}
 
 
 def _mode(house: House, found: Survey) -> str:

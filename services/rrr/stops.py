@@ -40,15 +40,25 @@ def ask_stops(house: House, found: Survey) -> list[Stop]:
 def stops_of(found: Survey, told: Iterable[Stop] = ()) -> list[Stop]:
     """Return every stop: the traders that do not work, crash loops, and what was latched."""
     loops = [_crash_loop(found, name) for name in _looping(found)]
-    told = list(told)
-    known = {stop["scope"] for stop in (*loops, *told)}
+    looping = {stop["scope"] for stop in loops}
     states = {verdict.service: verdict for verdict in found.verdicts}
     away = [
         _away(found, name, states.get(name))
         for name in TRADERS
-        if name not in known and not (name in states and states[name].ready)
+        if name not in looping and not (name in states and states[name].ready)
     ]
-    return [*away, *told, *loops]
+    # What one trader heard of another that is away is told better by a look at that one.
+    seen = looping | {stop["scope"] for stop in away}
+    return [*away, *(stop for stop in told if stop["scope"] not in seen), *loops]
+
+
+def nothing_to_trade(house: House) -> list[Stop]:
+    """Return the stop of a house whose settings name no strategy."""
+    if house.settings.engine.strategies:
+        return []
+    stop = {"what": "no strategy", "by": "settings", "why": "engine.strategies is empty"}
+    release = "name some in settings.local.toml, then rrr down and rrr up"
+    return [_none("all") | stop | {"release": release}]
 
 
 def trades(house: House, stops: Sequence[Stop]) -> bool:

@@ -74,11 +74,18 @@ def survey(house: House, clock: Clock, timeout_ms: int = ASK_MS) -> Survey:
     return found
 
 
+def market_clock(house: House) -> MarketTime | None:
+    """Return the clock of the house that runs here; None without one."""
+    try:
+        return _market_time.decode((house.run / "clock.json").read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def running_house(house: House) -> House:
     """Return the house with the world that runs here, which other settings may have chosen."""
-    try:
-        market = _market_time.decode((house.run / "clock.json").read_bytes())
-    except (FileNotFoundError, msgspec.MsgspecError):
+    market = market_clock(house)
+    if market is None:
         return house
     described = msgspec.structs.replace(house.described, name=market.world)
     return msgspec.structs.replace(house, described=described)

@@ -14,6 +14,7 @@ from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
 
+ROWS_MAX = 1_000_000
 ORDERS = """
 SELECT client_order_id, created, strategy, symbol, side, order_type, leg, status, qty, filled_qty,
     filled_quote, limit_price, stop_price, venue_order_id, reason, updated
@@ -43,14 +44,14 @@ FILL_CELLS = {
 @click.command()
 @click.option("--open", "only_open", is_flag=True, help="Only orders that may still trade.")
 @click.option("--symbol", default="", metavar="S", help="Only this symbol.")
-@click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1))
+@click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1, ROWS_MAX))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def orders(symbol: str, count: int, *, only_open: bool, as_json: bool) -> None:
     """Show the newest orders, newest first, and what became of them."""
     ended = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
     sql = ORDERS.format(open=int(not only_open), ended=ended)
     house = running_house(standing_house())
-    rows = shard_rows(house, sql, (symbol, symbol, count))
+    rows = shard_rows(house, sql, (symbol.upper(), symbol.upper(), count))
     show(house, rows, ORDER_CELLS, "no orders", as_json=as_json)
 
 
@@ -64,12 +65,12 @@ def positions(*, as_json: bool) -> None:
 
 @click.command()
 @click.option("--symbol", default="", metavar="S", help="Only this symbol.")
-@click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1))
+@click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1, ROWS_MAX))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def trades(symbol: str, count: int, *, as_json: bool) -> None:
     """Show our newest fills, newest first."""
     house = running_house(standing_house())
-    rows = shard_rows(house, FILLS, (symbol, symbol, count))
+    rows = shard_rows(house, FILLS, (symbol.upper(), symbol.upper(), count))
     show(house, rows, FILL_CELLS, "no trades", as_json=as_json)
 
 

@@ -7,13 +7,14 @@ import click
 import msgspec
 
 from bus.clock import SystemClock
-from bus.house import House, open_house
+from bus.house import House
 from bus.migrations import KINDS
 from bus.rows import shard_files
 from services.predictor.card import Card
 from services.predictor.lesson import Lesson, lesson_of
 from services.rrr.pipes import reader_may_leave
 from services.rrr.screen import duration, table
+from services.rrr.standing import standing_house
 from services.rrr.survey import NotReadyError, running_house
 
 BARS_MIN = 500
@@ -31,7 +32,7 @@ def train(symbols: str | None, bars: int | None, epochs: int | None, *, as_json:
     It is measured on the newest fifth of the time, which it has not seen. Exits 3 while there are
     too few bars.
     """
-    house = running_house(open_house())
+    house = running_house(standing_house())
     lesson = _lesson(house, symbols, bars, epochs)
     if not shard_files(house.db_dir, KINDS["market"]):
         raise NotReadyError(
@@ -48,7 +49,7 @@ def train(symbols: str | None, bars: int | None, epochs: int | None, *, as_json:
 
 def _lesson(house: House, symbols: str | None, bars: int | None, epochs: int | None) -> Lesson:
     lesson = lesson_of(house)
-    chosen = tuple(filter(None, (symbols or "").split(","))) or lesson.symbols
+    chosen = lesson.symbols if symbols is None else tuple(symbols.upper().split(","))
     for symbol in chosen:
         if symbol not in lesson.symbols:
             known = ", ".join(lesson.symbols)

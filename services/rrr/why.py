@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bus.errors import JournalError
+from bus.telling import plain, step_name, tell
 from schema.units import iso_ms
 from services.rrr.books import as_integrity
 from services.rrr.chain import Chain, chain_of
@@ -16,7 +17,6 @@ from services.rrr.pipes import reader_may_leave
 from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
-from services.rrr.telling import plain, step_name, tell
 
 HEAD = ("STEP", "MARKET TIME", "SAID AT", "AFTER", "")
 LEGS = ("LEG", "ORDER", "SIDE", "TYPE", "QTY", "FILLED", "STOP", "STATE")

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import msgspec
 
-from bus.clock import MarketTime, SystemClock
+from bus.clock import SystemClock
 from bus.errors import HouseError, JournalError
 from bus.house import House
+from bus.telling import notes
 from schema.forecast import Forecast
 from schema.market import FeedStatus
 from schema.orders import OrderDenied, OrderRejected
@@ -21,9 +22,8 @@ from services.rrr.places import span_ns
 from services.rrr.said import last_said, said_since, said_with
 from services.rrr.screen import stop_line, table, world_line
 from services.rrr.standing import standing_house
-from services.rrr.stops import ask_stops, stops_of
-from services.rrr.survey import running_house, survey
-from services.rrr.telling import notes
+from services.rrr.stops import ask_stops, nothing_to_trade, stops_of
+from services.rrr.survey import market_clock, running_house, survey
 
 INTENT, ORDER, FORECAST, FEED = (
     "engine.intent",
@@ -59,7 +59,7 @@ class Window(msgspec.Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def why_not(symbol: str, since: str, *, as_json: bool) -> None:
     """Show why nothing was traded in SYMBOL: decisions, denials, stops, feed and forecasts."""
-    house = running_house(standing_house())
+    house, symbol = running_house(standing_house()), symbol.upper()
     span_ns(since)
     try:
         report = build(house, symbol, since)
@@ -76,7 +76,7 @@ def build(house: House, symbol: str, since: str) -> dict[str, Any]:
     found = survey(house, SystemClock())
     stops = [
         stop
-        for stop in stops_of(found, ask_stops(house, found))
+        for stop in (*stops_of(found, ask_stops(house, found)), *nothing_to_trade(house))
         if "/" not in stop["scope"] or symbol in stop["scope"]
     ]
     decided = _decisions(house, symbol, window)
@@ -109,11 +109,11 @@ def as_text(report: dict[str, Any], world: str) -> str:
 def _window(house: House, since: str) -> Window:
     """Return the stretch up to now, or, where no clock runs, up to what was said last."""
     span = span_ns(since)
-    try:
-        market = msgspec.json.decode((house.run / "clock.json").read_bytes(), type=MarketTime)
+    market = market_clock(house)
+    if market is not None:
         wall_ns = SystemClock().wall_ns()
         now_ns, scale = market.market_ns(wall_ns), market.scale
-    except (OSError, msgspec.MsgspecError):
+    else:
         last = last_said(house.journal_dir, INTENT)
         wall_ns, now_ns = (last.ts_ns, last.message.ts_event) if last is not None else (0, 0)
         scale = house.settings.clock.scale
@@ -178,7 +178,7 @@ def _refuse_stranger(house: House, report: dict[str, Any]) -> None:
     seen = report["decisions"] or report["denied"] or report["feed"]["state"]
     if report["symbol"] not in known and not seen:
         raise HouseError(
-            f"{report['symbol']} is not traded here", f"The symbols are: {' '.join(known)}"
+            f"{report['symbol']!r} is not traded here", f"The symbols are: {' '.join(known)}"
         )
 
 

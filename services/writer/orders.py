@@ -23,7 +23,7 @@ WANTED = (
     "UPDATE orders SET symbol = ?, strategy = ?, side = ?, order_type = ?, time_in_force = ?, "
     "leg = ?, parent = ?, reason = ?, qty = ?, limit_px = ?, stop_px = ?, px_exp = ?, "
     "qty_exp = ?, created_ns = min(created_ns, ?), trace = ? "
-    "WHERE client_order_id = ? AND strategy IS NULL"
+    "WHERE client_order_id = ? AND (strategy IS NULL OR ?)"
 )
 EVENT = "INSERT INTO order_events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 FILL = (
@@ -100,7 +100,9 @@ def _fill_in(db: Connection, message: Message) -> None:
     wish = (m.strategy, m.side, m.order_type, m.time_in_force, m.leg, m.parent, m.reason)
     numbers = (m.qty, m.limit_px, m.stop_px, m.px_exp, m.qty_exp)
     first = (m.ts_event, m.trace)
-    db.execute(WANTED, (m.symbol, *wish, *numbers, *first, m.client_order_id))
+    # What left is the order, should an intent of the same id have said something else before.
+    left = isinstance(message, orders.OrderSubmitted)
+    db.execute(WANTED, (m.symbol, *wish, *numbers, *first, m.client_order_id, left))
 
 
 def _read(db: Connection, order_id: str) -> Order:

@@ -9,7 +9,7 @@ import pytest
 
 from bus.clock import SystemClock
 from bus.edge import HANG_MS, INBOX_MAX, TAKE_MAX, EdgeThread
-from bus.errors import EdgeError
+from bus.errors import EdgeError, SettingsError
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.house import EdgeFailed, Timer, Unanswered
@@ -51,6 +51,18 @@ class Later(SystemClock):
 
     def mono_ns(self) -> int:
         return super().mono_ns() + self.later_ns
+
+
+class Grouped(Edge):
+    """Does its work in a group of tasks, as most edges do; one of them is refused."""
+
+    async def run(self, bridge: Bridge) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.Event().wait())
+            tasks.create_task(self._refused())
+
+    async def _refused(self) -> None:
+        raise SettingsError("the key is missing", "Put it there")
 
 
 class Ending(Edge):
@@ -151,6 +163,14 @@ def test_an_edge_that_ends_by_itself_has_failed() -> None:
         assert isinstance(failed, EdgeFailed)
         assert "ended by itself" in failed.error
         assert ("ending", {"soon": True}) in thread.notes()
+
+
+def test_what_fails_in_a_group_of_tasks_is_told_as_itself() -> None:
+    with running(Grouped()) as thread:
+        (failed,) = until(thread, lambda taken: len(taken) == 1)
+        told = "SettingsError: the key is missing. Put it there"
+        assert failed == EdgeFailed(task="run", error=told)
+        assert isinstance(thread.failure, SettingsError)
 
 
 @pytest.mark.parametrize(("in_run", "task"), [(True, "run"), (False, "Ask")])

@@ -3,13 +3,18 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bus.clock import ManualClock
 from bus.held import Held
-from bus.log import STORY_LINES_MAX, STORY_WINDOW_NS, Log
+from bus.log import STORY_LINES_COMMON, STORY_LINES_MAX, STORY_WINDOW_NS, Log
+from schema.house import Alert
+from schema.market import Trade
+from schema.orders import KillLevel
+from tests.schema.samples import sample
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -64,22 +69,89 @@ def test_a_large_file_is_compressed_away_and_old_ones_are_removed(tmp_path: Path
     assert json.loads(newest[-1])["n"] == last - 1
 
 
-def test_the_console_gets_ten_lines_a_minute_and_the_file_all(tmp_path: Path) -> None:
+def told(log: Log, work: Callable[[], None]) -> list[str]:
+    """Return what some work tells on the console."""
     read_end, write_end = os.pipe()
-    clock = ManualClock()
-    log = make(tmp_path, clock)
     log.console = write_end
-    for n in range(STORY_LINES_MAX + 5):
-        log.say("ready", n=n)
-    clock.advance(STORY_WINDOW_NS)
-    log.say("again")
+    work()
     log.close()
     os.close(write_end)
-    told = os.read(read_end, 1 << 16).decode().splitlines()
+    text = os.read(read_end, 1 << 16).decode()
     os.close(read_end)
-    assert len(told) == STORY_LINES_MAX + 1
-    assert told[-1].endswith("ingest again")
+    return text.splitlines()
+
+
+def test_the_console_gets_a_few_lines_a_minute_and_the_file_all(tmp_path: Path) -> None:
+    clock = ManualClock()
+    log = make(tmp_path, clock)
+
+    def work() -> None:
+        for n in range(STORY_LINES_MAX + 5):
+            log.say("catching_up", n=n)
+        clock.advance(STORY_WINDOW_NS)
+        log.say("again")
+
+    shown = told(log, work)
+    assert len(shown) == STORY_LINES_COMMON + 1
+    left_out = STORY_LINES_MAX + 5 - STORY_LINES_COMMON
+    assert shown[-1].endswith(f"ingest again ({left_out} more in logs/)")
     assert len(lines(tmp_path / "system" / "ingest.jsonl")) == STORY_LINES_MAX + 6
+
+
+def test_what_goes_to_and_fro_is_told_once_a_minute(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+
+    def work() -> None:
+        for n in range(40):
+            log.say("catching_up", reason=f"reason {n % 2}")
+
+    assert len(told(log, work)) == 2
+
+
+def test_that_it_is_ready_is_told_after_all_that_it_waited_for(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+
+    def work() -> None:
+        for n in range(STORY_LINES_COMMON + 3):
+            log.say("catching_up", n=n)
+        log.say("ready")
+
+    assert "ingest ready" in told(log, work)[-1]
+
+
+def test_what_is_urgent_is_told_in_a_flood_of_the_rest(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+
+    def work() -> None:
+        for n in range(40):
+            log.say("catching_up", n=n)
+        log.story([KillLevel(ts_event=1, level="HALTED", by="ann:7", reason="smoke")])
+
+    assert "ingest kill_level HALTED, by ann:7: smoke" in told(log, work)[-1]
+
+
+def test_ten_lines_a_minute_is_all_that_even_urgent_lines_get(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+    alerts = [sample(Alert, seed) for seed in range(40)]
+    assert len(told(log, lambda: log.story(alerts))) == STORY_LINES_MAX
+    assert len(lines(tmp_path / "trading" / "ingest.jsonl")) == 40
+
+
+def test_a_kill_stands_in_trading_and_audit(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+    kill = KillLevel(ts_event=1, level="HALTED", by="ann:7", reason="a\x1b[31mb\nc")
+    shown = told(log, lambda: log.story([kill, sample(Trade)]))
+    for kind in ("trading", "audit"):
+        (line,) = lines(tmp_path / kind / "ingest.jsonl")
+        assert (line["event"], line["text"]) == ("kill_level", f"HALTED, by ann:7: {kill.reason}")
+    assert len(shown) == 1
+    assert "\x1b" not in shown[0]
+
+
+def test_a_field_that_no_file_can_hold_stops_nobody(tmp_path: Path) -> None:
+    log = make(tmp_path, ManualClock())
+    log.event("odd", text="\udcff")
+    assert log.dropped == 1
 
 
 def test_a_console_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:

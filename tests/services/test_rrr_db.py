@@ -107,9 +107,15 @@ def test_an_unknown_shard_lists_the_shards(person: Person) -> None:
     assert "trading, market" in done.stderr
 
 
+def test_an_empty_query_is_usage(person: Person) -> None:
+    done = person.rrr("db", "query", "trading", "  ")
+    assert done.returncode == 2
+    assert "the query is empty" in done.stderr
+
+
 def test_before_there_is_a_world_it_says_so(person: Person) -> None:
     done = person.rrr("db", "query", "trading", "SELECT 1")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "no trading shard" in done.stderr
     assert "writer_trading" in done.stderr
 

@@ -8,13 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from bus.build import contract_hash
+from bus.clock import SystemClock
 from bus.errors import BusyError, HouseError, SettingsError
 from bus.health import Verdict
 from bus.house import House
 from schema.house import Heartbeat
 from services.rrr import VERBS, rrr
 from services.rrr.screen import duration, screen
-from services.rrr.start import refuse_other_contract, refuse_refused
+from services.rrr.start import refuse_other_contract, refuse_refused, wait_ready
 from services.rrr.status import build, failure
 from services.rrr.stops import TRADERS
 from services.rrr.survey import NotReadyError, Survey, running_house, verdict
@@ -27,6 +28,10 @@ KEYS = {
     "mode",
     "world",
     "trading",
+    "market_time",
+    "alerts",
+    "quote",
+    "cash",
     "stops",
     "shards",
     "services",
@@ -122,6 +127,11 @@ def test_a_refusal_without_a_last_word_hints_at_the_disk(
     survey.processes = {"venue": {"statename": "EXITED", "exitstatus": code}}
     with pytest.raises(kind, match=f"exit code {code}, and no last word in .* may be full"):
         refuse_refused(house, survey, house.programs)
+
+
+def test_a_wait_for_the_services_ends_when_their_supervisor_has(house: House) -> None:
+    with pytest.raises(NotReadyError, match="the supervisor ended"):
+        wait_ready(house, house.programs, SystemClock(), lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,12 @@ def test_times_and_averages_are_for_people() -> None:
     assert iso_time(1_767_225_600_123_456_789) == "2026-01-01T00:00:00.123Z"
     assert average_price(0, 5, 0, 8, 2) is None
     assert average_price(3, 0, 100, 0, 0) == "33.3333"
+
+
+def test_what_left_is_the_order_whatever_was_wanted_before(desk: Desk) -> None:
+    desk.say(intent(qty=300), orders.OrderSubmitted(
+        ts_event=NS, client_order_id=ID, intent=intent(qty=200), verdict=VERDICT, signed_ms=1,
+        symbol="BTC/USDT",
+    ))  # fmt: skip
+    desk.say(intent(qty=300))
+    assert desk.rows("SELECT qty FROM orders") == [("0.00200",)]

@@ -154,6 +154,16 @@ def test_an_order_that_breaks_a_law_is_an_alarm_until_a_person_resumes(
     assert house.wait(1) == [("OrderBreach", SYMBOL, "resolved")]
 
 
+def test_an_order_that_was_also_denied_as_a_duplicate_is_still_watched(house: House) -> None:
+    denied = about(orders.OrderDenied, ORDER, code="DUPLICATE_ORDER", detail="", by="gateway")
+    house.say(*ROUND_TRIP[:2], denied)
+    for number in range(10, 1100):
+        house.say(submitted(wish(number)), about(orders.OrderExpired, wish(number)))
+    house.say(fill(ORDER, "t9", qty=301))
+    assert ("OrderBreach", SYMBOL, "firing") in house.wait(1)
+    assert "was filled of 0.003" in house.firing()["OrderBreach"]
+
+
 def test_only_a_persons_resume_ends_a_breach(house: House) -> None:
     house.say(fill(ORDER), deaf=True)
     house.say(orders.KillLevel(ts_event=0, level="ACTIVE", by="gateway", reason="start"))

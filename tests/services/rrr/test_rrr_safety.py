@@ -73,6 +73,30 @@ def test_a_kill_goes_straight_to_the_gateway(
     assert not kill_file(services.house).exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("it \udcff\udcfe \x1b[31mburns\n now", "it \ufffd\ufffd [31mburns now"),
+        ("ünï €", "ünï €"),
+        ("-5", "-5"),
+        ("a" * 70_000, "a" * 1000),
+        (" \t ", "by hand"),
+    ],
+)
+def test_a_kill_is_not_refused_for_how_it_was_said(
+    services: Services, typed: str, why: str
+) -> None:
+    done = services.rrr("kill", "--", typed)
+    assert done.code == 0, done.err
+    assert done.told == [("gateway", "kill", "HALTED", why)]
+
+
+def test_a_long_complaint_is_shortened(house: House) -> None:
+    done = Services(house, (), {}).rrr("why", "x" * 50_000)
+    assert done.code == 1
+    assert len(done.err) < 3000
+
+
 def test_a_kill_needs_no_settings(services: Services) -> None:
     (services.house.root / "settings.local.toml").write_text("this is [not toml")
     done = services.rrr("kill", "storm", "--json")
@@ -121,6 +145,7 @@ def test_a_stricter_order_that_waits_stays(house: House) -> None:
     [
         (("all is well",), ("gateway", "resume", "all is well")),
         (("BTC/USDT", "looked"), ("gateway", "resume-symbol", "BTC/USDT", "looked")),
+        (("btc/usdt", "looked"), ("gateway", "resume-symbol", "BTC/USDT", "looked")),
         (("--limit", "daily_loss", "seen"), ("risk", "release", "daily_loss", "seen")),
     ],
 )
@@ -149,6 +174,7 @@ def test_resume_shows_what_stops_it_first(services: Services) -> None:
         ("BTC/USDT", ""),
         ("--limit", "daily_loss", " "),
         ("why", "and", "why"),
+        ("btc/usdt",),
     ],
 )
 def test_resume_needs_a_reason(services: Services, words: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bus.health import Verdict
 from bus.house import House
 from schema.house import Heartbeat
-from services.rrr.screen import screen, world_line
+from services.rrr.books import Books
+from services.rrr.screen import numbers, screen, world_line
 from services.rrr.status import build
 from services.rrr.stops import TRADERS
 from services.rrr.survey import LastWord, Survey
@@ -110,6 +111,62 @@ def test_a_trader_that_does_not_work_is_a_stop(
     (one,) = report["stops"]
     assert (one["what"], one["scope"], one["release"]) == (what, "risk", release)
     assert report["trading"] is False
+
+
+def test_a_look_at_a_trader_goes_before_what_another_heard_of_it(house: House) -> None:
+    heard = stop("risk is not ready", "risk") | {"by": "engine", "release": "clears itself"}
+    (one,) = build(house, trading_house(house, risk="STOPPED"), [heard])["stops"]
+    assert (one["by"], one["release"]) == ("rrr", "supervisorctl start risk")
+
+
+def test_a_house_without_strategies_says_that_it_trades_nothing(house: House) -> None:
+    engine = msgspec.structs.replace(house.settings.engine, strategies=())
+    settings = msgspec.structs.replace(house.settings, engine=engine)
+    report = build(msgspec.structs.replace(house, settings=settings), trading_house(house))
+    (one,) = report["stops"]
+    assert (one["what"], one["why"]) == ("no strategy", "engine.strategies is empty")
+    assert report["trading"] is False
+
+
+def test_numbers_stand_with_their_points_below_one_another() -> None:
+    assert numbers("QTY", ["0.5", "-12", "3.25"]) == ["   QTY", "  0.5 ", "-12   ", "  3.25"]
+
+
+def screen_of(house: House, **books: Any) -> list[str]:
+    report = build(house, trading_house(house), (), Books(**books))
+    return screen(report).splitlines()
+
+
+def test_money_names_its_asset_and_shows_cents(house: House) -> None:
+    held = {"symbol": "BTC/USDT", "qty": "0.5", "avg_price": "60000.120000"}
+    held |= {"value": "30000.06", "unrealized": "-0.0001"}
+    lines = screen_of(
+        house, quote="USDT", equity="99972.0590401", cash="-1.005", positions=[held],
+        risk={"state": "ACTIVE", "reason": "calm"},
+    )  # fmt: skip
+    assert lines[3:7] == [
+        "Equity: 99972.06 USDT, of it -1.00 in cash",
+        "Risk: ACTIVE",
+        "SYMBOL    QTY  AVG PRICE     VALUE  UNREALIZED",
+        "BTC/USDT  0.5   60000.12  30000.06        0.00",
+    ]
+
+
+def test_a_small_equity_shows_all_its_decimals(house: House) -> None:
+    assert screen_of(house, quote="BTC", equity="1.5", cash="0.00000001")[3] == (
+        "Equity: 1.50000000 BTC, of it 0.00000001 in cash"
+    )
+
+
+def test_before_the_first_portfolio_nothing_is_booked(house: House) -> None:
+    assert screen_of(house)[3] == "Equity: nothing is booked yet"
+
+
+def test_what_a_stop_says_is_not_said_again_by_risk(house: House) -> None:
+    told = [stop("kill level HALTED", "all")]
+    books = Books(risk={"state": "HALTED", "reason": "storm"})
+    lines = screen(build(house, trading_house(house), told, books)).splitlines()
+    assert "Risk: HALTED" in lines
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def test_the_books_are_shown_from_the_shard(day: Day) -> None:
     assert found.orders == NONE | {"submitted": 2, "filled": 1, "open": 1}
     assert found.risk == {"state": "ACTIVE", "reason": "all within limits"}
     (position,) = found.positions
-    assert set(position) == {"symbol", "qty", "avg_price", "unrealized"}
+    assert set(position) == {"symbol", "qty", "avg_price", "unrealized", "value"}
+    assert (found.quote, position["value"]) == ("USDT", "180.00600000")
 
 
 def test_the_journal_goes_before_a_shard_that_is_behind(day: Day) -> None:
@@ -184,9 +185,22 @@ def test_status_shows_the_books_of_a_house_that_stands_still(day: Day) -> None:
     lines = screen(report).splitlines()
     assert lines[0] == "Trading: NO"
     assert "World: local-synthetic-7 (local)   SIMULATED MARKET AND MONEY   NOT READY" in lines
-    assert "Equity: 99999.90000000   Risk: ACTIVE all within limits" in lines
-    assert "BTC/USDT  0.00300  60001.000000  0.00300000" in lines
+    assert "Equity: 99999.90 USDT, of it 0.00 in cash" in lines
+    assert "Risk: STOPPED" in lines
+    assert "SYMBOL        QTY  AVG PRICE   VALUE  UNREALIZED" in lines
+    assert "BTC/USDT  0.00300   60001.00  180.01        0.00" in lines
     assert "Orders: 2 submitted, 1 filled, 0 rejected, 0 denied, 1 open" in lines
+
+
+def test_a_symbol_may_be_typed_in_small_letters(day: Day) -> None:
+    bought(day)
+    day.keep()
+    assert shown("orders", "--symbol", "btc/usdt") == shown("orders", "--symbol", "BTC/USDT") != []
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1000001", "9" * 30])
+def test_a_count_that_no_screen_holds_is_usage(count: str) -> None:
+    assert run("orders", "-n", count).exit_code == 2
 
 
 def test_why_not_counts_decisions_and_denials_by_reason(day: Day) -> None:

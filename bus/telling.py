@@ -1,10 +1,10 @@
-"""How a step of a trade is told to a person: one line for each kind of message, exact numbers."""
+"""How a message is told to a person: one line for each kind, exact numbers."""
 
 from typing import Any
 
 import msgspec
 
-from schema import forecast, market, orders, trading
+from schema import forecast, house, market, orders, trading
 from schema.head import Message
 from schema.units import iso, iso_ms, to_text
 
@@ -53,6 +53,12 @@ def tell(message: Message) -> str:
         case orders.Fill():
             return _fill(message)
     return _event(message)
+
+
+def told_of(message: Message) -> str:
+    """Return what a message is about: the symbol, or the order, strategy, limit that it names."""
+    names = (getattr(message, name, "") for name in ("symbol", "strategy", "limit_name", "scope"))
+    return next((str(name) for name in names if name), "")
 
 
 def plain(value: Any) -> Any:
@@ -139,4 +145,31 @@ def _event(message: Message) -> str:
             return f"by {m.by}: {m.code} {m.detail}".rstrip()
         case orders.OrderRejected() | orders.OrderCancelRejected() as m:
             return f"by the exchange: {m.code} {m.detail}".rstrip()
-    return str(getattr(message, "reason", ""))
+    return _state(message)
+
+
+def _state(message: Message) -> str:
+    match message:
+        case orders.OrderTriggered():
+            return "its price was reached"
+        case orders.KillLevel() as m:
+            return f"{m.level}, by {m.by}: {m.reason}"
+        case orders.Deposit() as m:
+            why = f": {m.reason}" if m.reason else ""
+            return f"{to_text(m.amount, m.exp)} {m.asset} into the {m.book} book{why}"
+        case trading.RiskState() as m:
+            return f"{m.state}, by {m.by}: {m.reason}"
+        case trading.LimitBreached() as m:
+            latched = "; it stays until it is released" if m.latched else ""
+            return f"{m.observed}, allowed {m.limit}{latched}"
+        case trading.LimitChanged() as m:
+            return f"from {m.before} to {m.after}, by {m.by}: {m.reason}"
+        case trading.StrategyFailed() as m:
+            return f"{m.reason} {m.detail}".rstrip()
+        case trading.PairLocked() | trading.Protection() as m:
+            return f"until {iso(m.until_ns)}: {m.reason}"
+        case house.Alert() as m:
+            return f"{m.name} {m.severity} {m.state}: {m.summary}"
+    by = getattr(message, "by", "")
+    reason = str(getattr(message, "reason", ""))
+    return f"by {by}: {reason}" if by else reason
