@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # it ships none, and the lock has none
 
 from bus.clock import SystemClock
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / ".." / "shared" / "data"
@@ -134,14 +134,6 @@ class Checkout:
             return not ended and any(str(self.root) in part for part in process.cmdline())
         except psutil.Error:
             return False
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _clean_environment() -> dict[str, str]:
