@@ -132,6 +132,7 @@ async def run_with_a_dead_venue(tmp_path: Path) -> None:
     assert "OK" in states
 
 
+@pytest.mark.slow
 def test_a_venue_that_dies_and_returns_leaves_no_hole(tmp_path: Path) -> None:
     asyncio.run(run_with_a_dead_venue(tmp_path))
 

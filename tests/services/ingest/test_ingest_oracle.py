@@ -44,6 +44,7 @@ def fed() -> list[Bar]:
     return [message for message in stand.said if isinstance(message, Bar)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeframe", ["1m", "5m"])
 def test_recorded_trades_make_exactly_the_recorded_candles(timeframe: str) -> None:
     candles = rows(f"XRP_ETH-{timeframe}.csv.gz")
