@@ -1,7 +1,7 @@
 """`rrr status` for people: one screen of plain text, which needs no terminal."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from bus.plain import printable
@@ -146,7 +146,8 @@ def _positions(report: dict[str, Any], places: int) -> list[str]:
 
 def _money(text: str, places: int) -> str:
     # Half a cent of a loss is no loss to see: no minus before a zero.
-    return f"{round(Decimal(text), places) + 0:.{places}f}"
+    cents = Decimal(text).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    return f"{cents + 0:.{places}f}"
 
 
 def _short(text: str) -> str:
