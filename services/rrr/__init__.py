@@ -26,6 +26,7 @@ VERBS = {
     "resume": ("safety", "services.rrr.resume"),
     "risk": ("safety", "services.rrr.limits"),
     "strategy": ("strategies", "services.rrr.resume"),
+    "backtest": ("strategies", "services.rrr.backtest"),
     "train": ("strategies", "services.rrr.train"),
     "db": ("store", "services.rrr.db"),
     "bus": ("bus", "services.rrr.bus"),

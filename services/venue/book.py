@@ -66,13 +66,26 @@ def book_after(facts: Facts, last: Tape, at_ms: int) -> Book:
     """Return the book after the last trade; empty before the first one."""
     if not len(last):
         return Book(at_ms, (), ())
+    bid, ask = _best(facts, last)
+    bids = _levels(facts, bid, -1, at_ms)
+    return Book(at_ms, bids if bid > 0 else (), _levels(facts, ask, 1, at_ms))
+
+
+def _best(facts: Facts, last: Tape) -> tuple[int, int]:
     px, sold = int(last.px[-1]), bool(last.maker[-1])
     trade = np.array([last.first_id + len(last) - 1], np.int64)
     spread = 1 + int(below(facts.key, trade, SPREAD_MAX)[0])
     bid = px if sold else px - spread
-    ask = bid + spread
-    bids = _levels(facts, bid, -1, at_ms)
-    return Book(at_ms, bids if bid > 0 else (), _levels(facts, ask, 1, at_ms))
+    return bid, bid + spread
+
+
+def top_after(facts: Facts, last: Tape, at_ms: int) -> Top:
+    """Return the top of that book, without the levels behind it."""
+    if not len(last):
+        return Top(at_ms, (0, 0), (0, 0))
+    bid, ask = _best(facts, last)
+    bid_qty, ask_qty = _sizes(facts, np.array([bid, ask], np.int64), at_ms).tolist()
+    return Top(at_ms, (bid, bid_qty) if bid > 0 else (0, 0), (ask, ask_qty))
 
 
 def changes(before: Book, after: Book) -> Depth:

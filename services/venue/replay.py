@@ -17,6 +17,7 @@ from bus.world import is_bar_file
 from schema.settings import VenueSettings
 from schema.units import MS_NS, iso, parse_iso, quote_exp
 from services.venue.barfile import EXP, INT_MAX, BarFile, read_bars
+from services.venue.book import Top, top_after
 from services.venue.columns import DAY_MS, MINUTE_MS, Bars, Facts, Tape, no_trades
 from services.venue.market import Market
 from services.venue.noise import Ints, key
@@ -135,6 +136,11 @@ class BarReplay(Market):
         if start == stop:
             return no_trades(series.next_id(start))
         return make_tape(series.chance, self.bars(symbol, day), int(series.first_ids[start]))
+
+    def top(self, symbol: str, at_ms: int) -> Top:
+        at_ms = self._last_ms(at_ms)
+        last = self.tape_until(symbol, 1, at_ms + 1)
+        return top_after(self.facts[symbol], last, at_ms)
 
     def day_of_id(self, symbol: str, trade_id: int) -> int:
         series = self._series[symbol]

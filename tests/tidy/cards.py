@@ -14,6 +14,10 @@ NO_PROCESS = frozenset({"rrr"})
 """Folders in services/ that no supervisor starts."""
 
 
+JOBS = frozenset({"backtest"})
+"""Services that a person runs: they have a card and a stream, and neither core nor process."""
+
+
 class Card(NamedTuple):
     """What a service's `__init__.py` says of it."""
 
@@ -97,6 +101,6 @@ def strays(commands: dict[str, str], known: list[str]) -> Iterator[str]:
             yield f"{name}: supervisord.conf runs {command!r}; expected `… {wanted}`"
         if name not in HEARTBEATS:
             yield f"{name}: no heartbeat in schema/streams.py"
-    for folder in known:
+    for folder in sorted(set(known) - JOBS):
         if folder not in {folder_of(name) for name in commands}:
             yield f"{folder}: a service that supervisord.conf does not start"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from schema.streams import HEARTBEATS, STREAMS, Stream
-from tests.tidy.cards import folders, processes, read
+from tests.tidy.cards import JOBS, folders, processes, read
 from tests.tidy.source import ROOT
 
 PAGE = ROOT / "ARCHITECTURE.md"
@@ -43,7 +43,7 @@ def services() -> str:
     rows = []
     for folder in folders():
         card = read(folder)
-        names = [f"`{name}`" for name in processes(folder)]
+        names = [f"`{name}`" for name in processes(folder) if folder not in JOBS] or ["none: a job"]
         says = ", ".join(f"`{name}`" for name in card.says) or "none"
         rows.append((f"`services/{folder}`", ", ".join(names), card.says_what.rstrip("."), says))
     return table(("folder", "processes", "what it does", "says"), rows)

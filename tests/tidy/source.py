@@ -91,5 +91,6 @@ def sources(root: Path = ROOT) -> list[Source]:
     return [
         Source(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
         for path in walk(root)
-        if path.suffix in TEXTS and path.name not in {"settings.local.toml", ".DS_Store"}
+        if path.suffix in TEXTS
+        and path.name not in {*GENERATED, "settings.local.toml", ".DS_Store"}
     ]

@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from tests.tidy.cards import folders
+from tests.tidy.cards import JOBS, folders
 from tests.tidy.source import ROOT
 
 LOADED = "import sys, {module}\nprint(*sorted(sys.modules))\n"
@@ -51,10 +51,15 @@ def loaded(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("folder", folders())
+@pytest.mark.parametrize("folder", sorted({*folders()} - JOBS))
 def test_a_process_loads_nothing_that_it_does_not_need(folder: str) -> None:
     unwanted = BY_FOLDER.get(folder, SMALL)
     assert loaded(f"services.{folder}.__main__") & unwanted == set()
+
+
+def test_a_backtest_loads_no_exchange_and_no_network() -> None:
+    unwanted = NOBODY | {"ccxt", "aiohttp", "torch", "scipy", "rich", "apsw", "zmq"}
+    assert loaded("services.backtest.keeping") & unwanted == set()
 
 
 def test_the_verbs_of_the_night_load_nothing_that_can_fail() -> None:

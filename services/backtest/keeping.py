@@ -1,0 +1,59 @@
+"""Says what a run came to on `backtest.result`, from where the writer of its shard takes it.
+
+One run says it at a time, under a lease; while the house is down, what was said waits in the
+journal.
+"""
+
+from bus.build import code_hash
+from bus.clock import Clock
+from bus.errors import SettingsError
+from bus.house import House, settle_world
+from bus.journals import DiskJournals
+from bus.lease import Lease
+from schema.house import BacktestResult
+from schema.streams import STREAMS
+from services.backtest import NAME, SAYS
+from services.backtest.running import Outcome
+
+
+def keep(house: House, outcome: Outcome, clock: Clock) -> BacktestResult:
+    """Keep an outcome in the world of a house; JournalError when the disk does not take it."""
+    if not (house.world_dir / "world.json").exists():
+        settle_world(house)
+    lease = _leased(house, clock)
+    try:
+        return _say(house, outcome, clock)
+    finally:
+        lease.release()
+
+
+def _leased(house: House, clock: Clock) -> Lease:
+    lease = Lease(house.run / f"{NAME}.lease")
+    try:
+        house.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lease.wait(clock)
+    except OSError as error:
+        raise SettingsError(
+            f"the lease {lease.path} cannot be written: {error}",
+            "Free space or mend its permissions; RRR_RUN moves it elsewhere",
+        ).of_disk(error) from error
+    return lease
+
+
+def _say(house: House, outcome: Outcome, clock: Clock) -> BacktestResult:
+    journals = DiskJournals(house.journal_dir, clock)
+    stream, epoch = STREAMS[SAYS[0]], journals.open_epoch(NAME)
+    writer = journals.writer(stream, epoch, code_hash(house, NAME))
+    result = BacktestResult(
+        ts_event=clock.wall_ns(),
+        run_id=outcome.run_id,
+        strategy=outcome.strategy,
+        world=house.world,
+        metrics=tuple(outcome.metrics.items()),
+        orders=outcome.orders,
+        fingerprint=outcome.fingerprint,
+    )
+    writer.append([result])
+    writer.sync()
+    writer.close("the run is over")
+    return result
