@@ -8,6 +8,7 @@ from schema.instruments import instrument_of
 from schema.market import Bar, Instrument, Quote
 from schema.units import MINUTE_NS, MS_NS, iso, quote_exp, quote_volume
 from services.venue.barfile import read_bars
+from services.venue.book import Top, top_after
 from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import Candles, Kline
 from services.venue.payload import symbol_row
@@ -55,11 +56,17 @@ class History:
                 if start_ms <= kline.open_ms and kline.open_ms + MINUTE_MS <= stop_ms:
                     yield self._bar(kline)
 
-    def quote(self, now_ns: int) -> Quote | None:
-        """Return the top of the book; None before the first trade."""
-        top = self.market.top(self.facts.id, now_ns // MS_NS)
-        if not top.bid[0] or not top.ask[0]:
-            return None
+    def look(self, now_ns: int) -> tuple[Quote | None, int]:
+        """Return the top of the book, and how long ago the last trade was; None before one."""
+        at_ms = now_ns // MS_NS
+        last = self.market.tape_until(self.facts.id, 1, at_ms + 1)
+        if not len(last):
+            return None, now_ns
+        top = top_after(self.facts, last, at_ms)
+        silent_ns = now_ns - int(last.at_ms[-1]) * MS_NS
+        return (self._quote(top, now_ns) if top.bid[0] else None), silent_ns
+
+    def _quote(self, top: Top, now_ns: int) -> Quote:
         return Quote(
             ts_event=now_ns,
             symbol=self.symbol,

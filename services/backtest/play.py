@@ -7,6 +7,8 @@ latency, and its answer, like every word of the user stream, takes the other hal
 
 from heapq import heappop, heappush
 
+import msgspec
+
 from bus.service import Service
 from schema.exchange import ClockSeen, LevelSet, OrderNotSent, SendOrder, SetLevel, StreamUp
 from schema.head import Effect, Local
@@ -26,18 +28,27 @@ ONE_WAY_NS = 25 * MS_NS
 QUOTE_NS = SECOND_NS
 """A timer of the engine's is heard with a quote that is no older."""
 
+
+class Scene(msgspec.Struct, frozen=True):
+    """The outside world of a run."""
+
+    history: History
+    exchange: Exchange
+    stale_ns: int  # without a trade for so long, a feed is stale
+
+
 Cores = tuple[Predictor, Engine, Service, Gateway]
 
 
 class Play:
     """One run under way."""
 
-    def __init__(
-        self, history: History, exchange: Exchange, cores: Cores, stage: Stage, start_ns: int
-    ) -> None:
+    def __init__(self, scene: Scene, cores: Cores, stage: Stage, start_ns: int) -> None:
         self.now_ns = start_ns
-        self._history = history
-        self._exchange = exchange
+        self._history = scene.history
+        self._exchange = scene.exchange
+        self._stale_ns = scene.stale_ns
+        self._feed = ""
         self._cores = cores
         self._predictor, self._engine, _, self._gateway = cores
         self._stage = stage
@@ -59,8 +70,6 @@ class Play:
             for name in core.needs:
                 self._tell(core, PeerSeen(service=name, state="READY"))
         self._do(self._stage.say(self._history.instrument(now_ns), now_ns))
-        feed = FeedStatus(ts_event=now_ns, symbol=self._history.symbol, state="OK", reason="")
-        self._do(self._stage.say(feed, now_ns))
         clock = ClockSeen(wall_ms=now_ns // MS_NS, market_ns=now_ns, scale=1.0, offset_ms=0)
         self._tell(self._gateway, clock)
         self._tell(self._gateway, StreamUp())
@@ -101,10 +110,20 @@ class Play:
         self._tell(core, timer)
 
     def _quote(self) -> None:
-        quote = self._history.quote(self.now_ns)
+        quote, silent_ns = self._history.look(self.now_ns)
+        self._judge_feed(stale=silent_ns > self._stale_ns)
         if quote is not None:
             self._quoted_ns = self.now_ns
             self._do(self._stage.say(quote, self.now_ns))
+
+    def _judge_feed(self, *, stale: bool) -> None:
+        state = "STALE" if stale else "OK"
+        if state != self._feed:
+            self._feed = state
+            reason = "no trade for a while" if stale else ""
+            symbol, now_ns = self._history.symbol, self.now_ns
+            feed = FeedStatus(ts_event=now_ns, symbol=symbol, state=state, reason=reason)
+            self._do(self._stage.say(feed, now_ns))
 
     def _tell(self, core: Service, message: Local) -> None:
         self._do(self._stage.tell(core, message, self.now_ns))

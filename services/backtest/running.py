@@ -19,7 +19,7 @@ from schema.units import MINUTE_NS, MS_NS, iso, to_text
 from services.backtest.exchange import Exchange
 from services.backtest.history import TIMEFRAME, History
 from services.backtest.measures import of_equity, of_trips
-from services.backtest.play import Cores, Play
+from services.backtest.play import Cores, Play, Scene
 from services.backtest.stage import Stage
 from services.backtest.tally import MONEY_EXP, Tally
 from services.engine.core import Engine
@@ -28,6 +28,7 @@ from services.gateway.core import Gateway
 from services.predictor.core import Predictor
 from services.risk.core import Risk
 from services.venue.account import Terms, opening_of
+from services.venue.columns import DAY_MS
 
 CODE = ("backtest", "engine", "gateway", "predictor", "risk", "venue")
 TELL_BARS = 200
@@ -109,8 +110,10 @@ def play(
     cores = _cores(settings, world)
     stage = Stage(cores, tally.witness)
     exchange = Exchange(history, terms, start_ms)
-    show = Play(history, exchange, cores, stage, start_ns)
-    for bar in history.bars(history.first_ms, start_ms):
+    scene = Scene(history, exchange, settings.ingest.stale_data_ms * MS_NS)
+    show = Play(scene, cores, stage, start_ns)
+    known_ms = max(history.first_ms, start_ms - settings.ingest.history_days * DAY_MS)
+    for bar in history.bars(known_ms, start_ms) if known_ms < start_ms else ():
         show.teach(bar)
     show.begin()
     for number, bar in enumerate(history.bars(start_ms, stop_ms)):

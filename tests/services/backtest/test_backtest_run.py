@@ -131,3 +131,15 @@ def test_the_quick_top_is_that_of_the_book(walk: Path) -> None:
     market = History(walk, SYMBOL, 7).market
     for at_ms in range(START_MS - 1000, START_MS + 3_600_000, 61_357):
         assert market.top("BTCUSDT", at_ms) == top_of(market.book("BTCUSDT", at_ms))
+
+
+def test_nothing_is_bought_while_nobody_trades(walk: Path, tmp_path: Path) -> None:
+    lines = walk.read_text().splitlines(keepends=True)
+    torn = tmp_path / "torn.csv"
+    torn.write_text("".join([*lines[:61], *lines[181:241]]))  # Two hours are missing.
+    found = played(torn, settings_for("pulse"))
+    hole = range(60 * 60_000 + 30_000, 180 * 60_000)
+    bought = [f.at_ms - START_MS for f in found.exchange.desk.records.fills.values() if f.buyer]
+    assert [at_ms for at_ms in bought if at_ms < hole.start]
+    assert [at_ms for at_ms in bought if at_ms > hole.stop]
+    assert not [at_ms for at_ms in bought if at_ms in hole]
