@@ -42,12 +42,25 @@ LABELS = {"max_drawdown_s": "longest drawdown"}
 BAR_CHARS = 30
 
 
-@click.group()
+class Runs(click.Group):
+    """Takes the name of a strategy where a verb would stand: to run is what one comes for."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        named = args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if named else ["run", *args])
+
+
+@click.group(cls=Runs, subcommand_metavar="STRATEGY | list [OPTIONS]")
 def backtest() -> None:
-    """Run a strategy over recorded bars, and show the runs that were kept."""
+    """Run STRATEGY over recorded bars, or list the runs that were kept.
+
+    `rrr backtest STRATEGY --help` names what a run takes.
+    """
 
 
-@backtest.command("run")
+@backtest.command("run", hidden=True)
 @click.argument("strategy", type=click.Choice(get_args(Strategy)))
 @click.option(
     "--file",

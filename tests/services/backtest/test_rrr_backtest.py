@@ -44,7 +44,7 @@ class Person:
 
     def runs(self, *words: str, strategy: str = "pulse") -> Result:
         file = ("--file", str(self.file), "--symbol", "BTC/USDT")
-        return self.asks("run", strategy, *file, *words)
+        return self.asks(strategy, *file, *words)
 
     def starts(self, *words: str, **more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -127,7 +127,7 @@ def test_what_cannot_be_run_is_told_in_one_message(
 
 
 def test_files_and_strategies_that_are_not_there_are_wrong_words(person: Person) -> None:
-    missing = person.asks("run", "pulse", "--file", "gone.csv", "--symbol", "BTC/USDT")
+    missing = person.asks("pulse", "--file", "gone.csv", "--symbol", "BTC/USDT")
     assert (missing.exit_code, "gone.csv" in missing.output) == (2, True)
     unknown = person.runs(strategy="martingale")
     assert (unknown.exit_code, "threshold" in unknown.output) == (2, True)
@@ -161,7 +161,7 @@ def test_a_result_is_shown_even_where_it_cannot_be_kept(person: Person) -> None:
 
 
 def test_the_same_run_is_the_same_bytes_in_another_process(person: Person) -> None:
-    verb = ("services.rrr", "backtest", "run", "threshold", "--file", str(person.file))
+    verb = ("services.rrr", "backtest", "threshold", "--file", str(person.file))
     more = ("--symbol", "BTC/USDT", "--json", "--set", "threshold.enter=0.495")
     both = [person.starts(*verb, *more, PYTHONHASHSEED=seed) for seed in ("1", "2")]
     answers = [process.communicate() for process in both]
