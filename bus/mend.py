@@ -17,6 +17,7 @@ from bus.segments import (
     HASH_BYTES,
     Segment,
     bases,
+    cut,
     end_of_segment,
     save_beside,
     segment_path,
@@ -42,7 +43,7 @@ def mend(directory: Path, stream: Stream, epoch: int, clock: Clock) -> tuple[Bef
     torn = len(data) - found.end
     if torn:
         save_beside(path, data[found.end :])
-        _cut(path, found.end)
+        cut(path, found.end)
     if (directory / UNSYNCED).exists():
         _write_anew(path, memoryview(data)[: found.end])
         (directory / UNSYNCED).unlink()
@@ -76,15 +77,6 @@ def _write_anew(path: Path, data: memoryview) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         write_whole(fd, data)
-        sync_file(fd)
-    finally:
-        os.close(fd)
-
-
-def _cut(path: Path, length: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.ftruncate(fd, length)
         sync_file(fd)
     finally:
         os.close(fd)

@@ -82,6 +82,16 @@ def write_whole(fd: int, data: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def cut(path: Path, length: int) -> None:
+    """Let a file end at a length, on the disk too."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, length)
+        sync_file(fd)
+    finally:
+        os.close(fd)
+
+
 def save_beside(path: Path, data: bytes) -> None:
     """Keep bytes that are about to be cut from a file, next to it; never over earlier ones."""
     for n in range(1000):

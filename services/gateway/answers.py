@@ -5,14 +5,13 @@ when every execution that its last report counts is booked.
 """
 
 from schema.exchange import OrderReport, VenueTrade
-from schema.head import Message
 from schema.lifecycle import State
 from schema.orders import Fill, OrderCanceled, OrderExpired, OrderTriggered
 from schema.units import MS_NS, exp_of, quote_exp, to_int, to_ints
 from services.gateway.amounts import parse, scaled
 from services.gateway.books import STRANGER, find
 from services.gateway.state import Order
-from services.gateway.steps import accept, awaited, reject, take_step
+from services.gateway.steps import accept, awaited, reject, take_step, tell
 from services.gateway.turn import Turn
 
 OPEN = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
@@ -62,13 +61,7 @@ def _take_standing(turn: Turn, order: Order, report: OrderReport, evidence: str)
     accept(turn, order, report.venue_order_id, evidence)
     waits = order.place.under is State.ACCEPTED and order.intent.stop_px > 0
     if waits and report.working and report.status in OPEN:
-        said = OrderTriggered(
-            ts_event=turn.now_ns,
-            trace=order.intent.trace,
-            client_order_id=order.id,
-            symbol=order.symbol,
-        )
-        take_step(turn, order, said)
+        tell(turn, order, OrderTriggered)
 
 
 def _hold(turn: Turn, order: Order, report: OrderReport) -> None:
@@ -94,7 +87,7 @@ def finish(turn: Turn, order: Order, reason: str = "") -> None:
     if report.status in ENDS:
         state, kind = ENDS[report.status]
         if order.place.state is not state and order.place.state is not State.REJECTED:
-            take_step(turn, order, _end(turn, order, kind, reason or report.status))
+            tell(turn, order, kind, reason=reason or report.status)
 
 
 def missing(order: Order, report: OrderReport) -> bool:
@@ -102,16 +95,6 @@ def missing(order: Order, report: OrderReport) -> bool:
     executed = parse(report.executed_qty)
     exp = max(executed.exp, order.exp)
     return scaled(executed.n, executed.exp, exp) > scaled(order.filled, order.exp, exp)
-
-
-def _end(turn: Turn, order: Order, kind: type[OrderCanceled | OrderExpired], why: str) -> Message:
-    return kind(
-        ts_event=turn.now_ns,
-        trace=order.intent.trace,
-        client_order_id=order.id,
-        symbol=order.symbol,
-        reason=why,
-    )
 
 
 def take_trade(turn: Turn, trade: VenueTrade, evidence: str, order_id: str = "") -> None:

@@ -12,7 +12,7 @@ from services.gateway.books import CLOSER
 from services.gateway.join import withdraw
 from services.gateway.questions import ask_order
 from services.gateway.state import Order, Wish
-from services.gateway.steps import take_step
+from services.gateway.steps import tell
 from services.gateway.turn import Turn
 
 ENTRIES = frozenset({"entry"})
@@ -73,16 +73,8 @@ def _pursue(turn: Turn, order: Order, wanted: Wish) -> None:
 
 
 def _say_pending(turn: Turn, order: Order, wanted: Wish) -> None:
-    if order.place.state in {State.PENDING_CANCEL, State.UNCONFIRMED}:
-        return
-    said = OrderPendingCancel(
-        ts_event=turn.now_ns,
-        trace=order.intent.trace,
-        client_order_id=order.id,
-        symbol=order.symbol,
-        reason=wanted.reason,
-    )
-    take_step(turn, order, said)
+    if order.place.state not in {State.PENDING_CANCEL, State.UNCONFIRMED}:
+        tell(turn, order, OrderPendingCancel, reason=wanted.reason)
 
 
 def _is_ending(turn: Turn, order: Order) -> bool:
@@ -125,14 +117,5 @@ def take_found(turn: Turn, order_id: str, status: str) -> None:
         return
     code, detail = wanted.refused
     del turn.windows.wishes[order_id]
-    if order.place.state is not State.PENDING_CANCEL:
-        return
-    said = OrderCancelRejected(
-        ts_event=turn.now_ns,
-        trace=order.intent.trace,
-        client_order_id=order.id,
-        symbol=order.symbol,
-        code=code,
-        detail=detail,
-    )
-    take_step(turn, order, said)
+    if order.place.state is State.PENDING_CANCEL:
+        tell(turn, order, OrderCancelRejected, code=code, detail=detail)

@@ -1,5 +1,7 @@
 """One step in the life of an order: said when the table allows it, and a halt when it does not."""
 
+from collections.abc import Callable
+
 from schema.head import Message
 from schema.lifecycle import State, step
 from schema.orders import Fill, OrderAccepted, OrderRejected, OrderUnconfirmed
@@ -38,42 +40,24 @@ def _completes(order: Order, fill: Fill) -> bool:
     return fill.cum_qty >= scaled(order.qty, order.exp, fill.qty_exp)
 
 
+def tell(turn: Turn, order: Order, event: Callable[..., Message], **fields: str) -> None:
+    """Say what became of an order, as a step of its life."""
+    named = {"client_order_id": order.id, "symbol": order.symbol, **fields}
+    take_step(turn, order, event(ts_event=turn.now_ns, trace=order.intent.trace, **named))
+
+
 def accept(turn: Turn, order: Order, venue_order_id: str, evidence: str) -> None:
     """Say that the exchange has an order, when it was not known."""
     if awaited(order):
-        said = OrderAccepted(
-            ts_event=turn.now_ns,
-            trace=order.intent.trace,
-            client_order_id=order.id,
-            symbol=order.symbol,
-            venue_order_id=venue_order_id,
-            evidence=evidence,
-        )
-        take_step(turn, order, said)
+        tell(turn, order, OrderAccepted, venue_order_id=venue_order_id, evidence=evidence)
 
 
 def reject(turn: Turn, order: Order, code: str, detail: str) -> None:
     """Say that the exchange never had an order, or has no more of it."""
-    said = OrderRejected(
-        ts_event=turn.now_ns,
-        trace=order.intent.trace,
-        client_order_id=order.id,
-        symbol=order.symbol,
-        code=code,
-        detail=detail,
-    )
-    take_step(turn, order, said)
+    tell(turn, order, OrderRejected, code=code, detail=detail)
 
 
 def doubt(turn: Turn, order: Order, reason: str) -> None:
     """Say that the fate of an order is not known; it is asked for until there is evidence."""
-    if order.place.state is State.UNCONFIRMED:
-        return
-    said = OrderUnconfirmed(
-        ts_event=turn.now_ns,
-        trace=order.intent.trace,
-        client_order_id=order.id,
-        symbol=order.symbol,
-        reason=reason,
-    )
-    take_step(turn, order, said)
+    if order.place.state is not State.UNCONFIRMED:
+        tell(turn, order, OrderUnconfirmed, reason=reason)

@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 
 from bus.errors import SettingsError
-from bus.segments import make_directory, sync_directory, sync_file, write_whole
+from bus.segments import cut, make_directory, sync_directory, sync_file, write_whole
 from services.venue.records import Batch, Records
 
 MARK = b"\xd1VA1"
@@ -86,7 +86,7 @@ def _opened(path: Path) -> tuple[Log, Records | None]:
     if records is not None and whole > COMPACT_BYTES and whole > COMPACT_SHARE * _size(records):
         write_anew(path, records)
     elif whole < len(data):
-        _cut(path, whole)
+        cut(path, whole)
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     sync_directory(path.parent)
     return Log(path, fd), records
@@ -133,15 +133,6 @@ def _next_record(data: bytes, place: int) -> int | None:
 
 def _size(records: Records) -> int:
     return sum(len(packed(batch)) for batch in records.whole())
-
-
-def _cut(path: Path, length: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.ftruncate(fd, length)
-        sync_file(fd)
-    finally:
-        os.close(fd)
 
 
 def write_anew(path: Path, records: Records) -> None:

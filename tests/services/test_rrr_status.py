@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,16 +11,15 @@ from bus.clock import SystemClock
 from bus.errors import BusyError, HouseError, SettingsError
 from bus.health import Verdict
 from bus.house import House
-from schema.house import Heartbeat
 from services.rrr import VERBS, rrr
 from services.rrr.screen import duration, screen
 from services.rrr.start import refuse_other_contract, refuse_refused, wait_ready
 from services.rrr.status import build, failure
 from services.rrr.stops import TRADERS
-from services.rrr.survey import NotReadyError, Survey, running_house, verdict
+from services.rrr.survey import NotReadyError, running_house, verdict
 from tests.services.bare import bare_house
+from tests.services.rrr.surveys import beat, found
 
-SECOND = 10**9
 SIMULATED_WORLD = "World: local-synthetic-7 (local)   SIMULATED MARKET AND MONEY"
 KEYS = {
     "ready",
@@ -46,32 +44,6 @@ KEYS = {
 def house() -> Iterator[House]:
     with bare_house() as made:
         yield made
-
-
-def beat(service: str, **fields: Any) -> Heartbeat:
-    base: dict[str, Any] = {
-        "ts_event": 0,
-        "service": service,
-        "state": "READY",
-        "reason": "",
-        "world": "local-synthetic-7",
-        "pid": 7,
-        "started_ns": 10 * SECOND,
-        "turn": 1,
-        "last": (),
-        "synced": (),
-        "cursors": (),
-        "rss_bytes": 30 << 20,
-        "loop_lag_us": 2500,
-    }
-    return Heartbeat(**(base | fields))
-
-
-def found(house: House, **states: str) -> Survey:
-    """Return a survey in which everything is READY but what is named."""
-    verdicts = [Verdict(name, states.get(name, "READY"), "why") for name in house.programs]
-    heartbeats = {v.service: beat(v.service) for v in verdicts if v.state != "STOPPED"}
-    return Survey(70 * SECOND, heartbeats, {}, verdicts, {})
 
 
 def test_the_contract_has_every_field(house: House) -> None:

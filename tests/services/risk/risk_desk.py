@@ -21,6 +21,8 @@ NOON_NS = parse_iso("2026-03-15T12:00:00Z")
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 MARK = 50_000_00  # 50 000.00
 UNIT = 10**8  # of BTC
+ONE = UNIT // 10  # 5 000 USDT
+SELL: dict[str, Any] = {"side": "sell", "leg": "exit"}
 SHIPPED = shipped()
 
 

@@ -11,15 +11,13 @@ from tests.services.risk.risk_desk import (
     ETH,
     MARK,
     NOON_NS,
-    UNIT,
+    ONE,
+    SELL,
     Desk,
     deposit,
     instrument,
     quote,
 )
-
-ONE = UNIT // 10  # 5 000 USDT
-SELL: dict[str, Any] = {"side": "sell", "leg": "exit"}
 
 
 @pytest.fixture

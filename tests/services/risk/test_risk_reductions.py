@@ -16,13 +16,12 @@ from tests.services.risk.risk_desk import (
     ETH,
     MARK,
     NOON_NS,
-    UNIT,
+    ONE,
+    SELL,
     Desk,
     deposit,
 )
 
-ONE = UNIT // 10  # 5 000 USDT
-SELL: dict[str, Any] = {"side": "sell", "leg": "exit"}
 STOP: dict[str, Any] = {
     "side": "sell",
     "order_type": "stop",

@@ -9,7 +9,6 @@ import pytest
 
 from bus.health import Verdict
 from bus.house import House
-from schema.house import Heartbeat
 from services.rrr.books import Books
 from services.rrr.screen import numbers, screen, world_line
 from services.rrr.status import build
@@ -17,40 +16,13 @@ from services.rrr.stops import TRADERS
 from services.rrr.survey import LastWord, Survey
 from tests.services.bare import bare_house
 from tests.services.rrr.answering import Services
-
-SECOND = 10**9
+from tests.services.rrr.surveys import beat, found
 
 
 @pytest.fixture
 def house() -> Iterator[House]:
     with bare_house() as made:
         yield made
-
-
-def beat(service: str, **fields: Any) -> Heartbeat:
-    base: dict[str, Any] = {
-        "ts_event": 0,
-        "service": service,
-        "state": "READY",
-        "reason": "",
-        "world": "local-synthetic-7",
-        "pid": 7,
-        "started_ns": 10 * SECOND,
-        "turn": 1,
-        "last": (),
-        "synced": (),
-        "cursors": (),
-        "rss_bytes": 30 << 20,
-        "loop_lag_us": 2500,
-    }
-    return Heartbeat(**(base | fields))
-
-
-def found(house: House, **states: str) -> Survey:
-    """Return a survey in which everything is READY but what is named."""
-    verdicts = [Verdict(name, states.get(name, "READY"), "why") for name in house.programs]
-    heartbeats = {v.service: beat(v.service) for v in verdicts if v.state != "STOPPED"}
-    return Survey(70 * SECOND, heartbeats, {}, verdicts, {})
 
 
 def trading_house(house: House, **states: str) -> Survey:
