@@ -18,7 +18,6 @@ from services.gateway.wire_rows import AccountRow, Event, OrderRow, TradeRow
 Names = Mapping[str, str]
 """Symbols of the house by the exchange's own name; others keep theirs."""
 
-TYPES = VENUE_TYPES
 STOPS = frozenset(VENUE_TYPES[kind] for kind in TRIGGERS)
 SIDES: dict[str, Side] = {"BUY": "buy", "SELL": "sell"}
 MONEY_DECIMALS = 8
@@ -29,7 +28,7 @@ def order_params(intent: OrderIntent) -> dict[str, str]:
     params = {
         "symbol": venue_name(intent.symbol),
         "side": intent.side.upper(),
-        "type": TYPES[intent.order_type],
+        "type": VENUE_TYPES[intent.order_type],
         "quantity": to_text(intent.qty, intent.qty_exp),
         "newClientOrderId": intent.client_order_id,
         "newOrderRespType": "FULL",

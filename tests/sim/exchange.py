@@ -22,20 +22,18 @@ from schema.exchange import (
     OrderFound,
     OrderPlaced,
     OrderRefused,
-    OrderReport,
     ReportPushed,
     SendCancel,
     SendOrder,
     TopSeen,
     TradesSeen,
-    VenueTrade,
 )
 from schema.head import Effect, Local
-from schema.units import rescale, to_text
-from services.gateway.wire import TYPES
+from schema.units import to_text
+from services.backtest.words import push_of, report_of, ticket_of, trade_of
 from services.venue.account import EXP, Terms
 from services.venue.desk import Desk
-from services.venue.orders import STOPPED, Fill, Order, Report, Ticket
+from services.venue.orders import Order
 from services.venue.params import Refusal
 from tests.sim.walk import FACTS, SYMBOL, Walk
 
@@ -67,7 +65,7 @@ class Exchange:
         """Let the market move; return what the user stream would say of it."""
         self.desk.advance(self.clock.market_ns() // NS_PER_MS)
         changes = self.desk.drain()
-        return [_pushed(report) for report in changes.reports] if changes else []
+        return [push_of(FACTS, report) for report in changes.reports] if changes else []
 
     def answer(self, effect: Effect) -> Local:
         """Do what is asked, and return the true answer."""
@@ -88,12 +86,14 @@ class Exchange:
         self.sent.add(intent.client_order_id)
         self._witness(effect)
         try:
-            order = self.desk.place(_ticket(effect))
+            order = self.desk.place(ticket_of(FACTS, effect))
         except Refusal as refusal:
             return OrderRefused(**names, code=refusal.code, text=refusal.msg)
         self._placed_ms[order.id] = self.wall_ms()
-        trades = tuple(_trade(fill, order) for fill in self.desk.records.fills_of(order.id))
-        return OrderPlaced(effect_id=name, report=_report(order), trades=trades)
+        trades = tuple(
+            trade_of(FACTS, fill, order.client_id) for fill in self.desk.records.fills_of(order.id)
+        )
+        return OrderPlaced(effect_id=name, report=report_of(FACTS, order), trades=trades)
 
     def _cancel(self, effect: SendCancel) -> Local:
         order = self.desk.records.open_named(FACTS.id, effect.client_order_id)
@@ -103,7 +103,7 @@ class Exchange:
                 symbol=SYMBOL, code=-2011, text="Unknown order sent.",
             )  # fmt: skip
         (ended,), _ = self.desk.cancel(order)
-        return CancelDone(effect_id=effect.effect_id, report=_report(ended))
+        return CancelDone(effect_id=effect.effect_id, report=report_of(FACTS, ended))
 
     def _read(self, effect: Effect) -> Local:
         name, wall_ms, records = effect.effect_id, self.wall_ms(), self.desk.records
@@ -114,13 +114,13 @@ class Exchange:
                     return OrderAbsent(
                         effect_id=name, client_order_id=order_id, symbol=SYMBOL, wall_ms=wall_ms
                     )
-                return OrderFound(effect_id=name, report=_report(order))
+                return OrderFound(effect_id=name, report=report_of(FACTS, order))
             case AskOpenOrders():
-                shown = [_report(o) for o in records.all_open() if not self._hidden(o)]
+                shown = [report_of(FACTS, o) for o in records.all_open() if not self._hidden(o)]
                 return OpenOrdersSeen(effect_id=name, reports=tuple(shown), wall_ms=wall_ms)
             case AskTrades(from_id=first):
                 found = tuple(
-                    _trade(fill, records.orders[fill.order_id], named=False)
+                    trade_of(FACTS, fill, "")
                     for fill in records.fills_from(FACTS.id, int(first))
                     if not self._hidden(records.orders[fill.order_id])
                 )
@@ -145,57 +145,3 @@ class Exchange:
 
     def _hidden(self, order: Order) -> bool:
         return self.lags and self.wall_ms() < self._placed_ms.get(order.id, 0) + LAG_MS
-
-
-def _ticket(effect: SendOrder) -> Ticket:
-    intent = effect.intent
-    return Ticket(
-        symbol=FACTS.id,
-        side="BUY" if intent.side == "buy" else "SELL",
-        type=TYPES[intent.order_type],  # type: ignore[arg-type]
-        tif=intent.time_in_force,
-        qty=rescale(intent.qty, intent.qty_exp, EXP),
-        px=rescale(intent.limit_px, intent.px_exp, EXP),
-        stop_px=rescale(intent.stop_px, intent.px_exp, EXP),
-        client_id=intent.client_order_id,
-    )
-
-
-def _report(order: Order) -> OrderReport:
-    return OrderReport(
-        client_order_id=order.client_id,
-        venue_order_id=str(order.id),
-        symbol=SYMBOL,
-        side="buy" if order.buys else "sell",
-        status=order.status,
-        order_type=order.type,
-        qty=to_text(order.qty, FACTS.qty_exp),
-        executed_qty=to_text(order.filled, FACTS.qty_exp),
-        executed_quote=to_text(order.money, EXP),
-        limit_px=to_text(order.px, FACTS.px_exp),
-        stop_px=to_text(order.stop_px, FACTS.px_exp),
-        working=order.type not in STOPPED or order.working or order.filled > 0,
-        update_ms=order.updated_ms,
-    )
-
-
-def _trade(fill: Fill, order: Order, *, named: bool = True) -> VenueTrade:
-    return VenueTrade(
-        trade_id=str(fill.id),
-        venue_order_id=str(fill.order_id),
-        symbol=SYMBOL,
-        side="buy" if fill.buyer else "sell",
-        px=to_text(fill.px, FACTS.px_exp),
-        qty=to_text(fill.qty, FACTS.qty_exp),
-        quote_qty=to_text(fill.money, EXP),
-        fee=to_text(fill.fee, EXP),
-        fee_asset=fill.fee_asset,
-        maker=fill.maker,
-        at_ms=fill.at_ms,
-        client_order_id=order.client_id if named else "",
-    )
-
-
-def _pushed(report: Report) -> ReportPushed:
-    trades = (_trade(report.fill, report.order),) if report.fill else ()
-    return ReportPushed(report=_report(report.order), execution=report.kind, trades=trades)
