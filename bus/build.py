@@ -34,8 +34,11 @@ def code_hash(house: House, service: str) -> str:
 
 
 def settings_hash(house: House) -> str:
-    """Return the hash of all settings of this house."""
-    said = msgspec.json.encode(house.settings, enc_hook=str, order="sorted")
+    """Return the hash of all settings that services decide by."""
+    # Strategies reach the engine as recorded inputs, so a turn decides the same whatever the
+    # settings name by now; who asks what a strategy will do takes its offer beside this.
+    decisive = msgspec.structs.replace(house.settings, strategy={})
+    said = msgspec.json.encode(decisive, enc_hook=str, order="sorted")
     return hashlib.blake2b(said, digest_size=HASH_BYTES).hexdigest()
 
 

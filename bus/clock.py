@@ -123,6 +123,11 @@ class Skew:
         return jump_ns // NS_PER_MS if abs(jump_ns) > JUMP_NS else 0
 
 
+def cpu_ns() -> int:
+    """Return the processor time that the calling thread has used."""
+    return time.thread_time_ns()
+
+
 def read_market_time(path: Path, world: str, scale: float) -> MarketTime | None:
     """Return what clock.json says, None while there is none; SettingsError when it is another's."""
     try:

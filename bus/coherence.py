@@ -6,6 +6,7 @@ import msgspec
 
 from bus.errors import SettingsError
 from bus.settings import SHIPPED
+from schema.identity import UNATTRIBUTED, strategy_tag
 from schema.settings import Settings, VenueSettings
 from schema.units import parse_iso
 
@@ -14,9 +15,10 @@ def require_coherence(settings: Settings, origins: Mapping[str, str]) -> None:
     """Raise SettingsError for the first contradiction."""
     _once("ports", [str(port) for port in msgspec.structs.asdict(settings.ports).values()])
     _once("ingest.symbols", settings.ingest.symbols)
-    _once("engine.strategies", settings.engine.strategies)
     _one_money(settings, origins)
-    _strategies(settings, origins)
+    _tagged(settings, origins)
+    if settings.mode != "backtest":  # A run has one strategy, and symbols of its own.
+        _strategies(settings, origins)
     _teachable(settings, origins)
     if settings.mode != "local" or settings.venue.market == "synthetic":
         _once("venue.symbol", settings.venue.symbol)  # A replay names it once for each file.
@@ -76,20 +78,43 @@ def _listed(settings: Settings, origins: Mapping[str, str]) -> None:
             )
 
 
+OTHER_BOOKS = ("gateway", UNATTRIBUTED)
+"""Whose orders and fills are tagged like those of a strategy."""
+
+
+def _tagged(settings: Settings, origins: Mapping[str, str]) -> None:
+    # A tag is short, and what two names share would be one position.
+    owners = {strategy_tag(name): name for name in OTHER_BOOKS}
+    for name in settings.strategy:
+        other = owners.setdefault(strategy_tag(name), name)
+        if other != name:
+            source = origins[f"strategy.{name}.file"]
+            raise SettingsError(
+                f"{source}: the orders of `{name}` and of `{other}` would carry the same tag, "
+                f"{strategy_tag(name)}",
+                f"Choose another name for [strategy.{name}] in {source}",
+            )
+
+
 def _strategies(settings: Settings, origins: Mapping[str, str]) -> None:
-    named = settings.engine.strategies
-    threshold, pulse = settings.threshold, settings.pulse
-    if "threshold" in named:
-        if threshold.exit >= threshold.enter:
-            low, high = ("threshold.exit", threshold.exit), ("threshold.enter", threshold.enter)
-            raise _contradiction(origins, low, high, "below", "it would sell what it just bought")
-        _within(settings, origins, ("threshold.budget", threshold.budget))
-    if "pulse" in named:
-        if pulse.hold_s >= pulse.every_s:
-            short, long = ("pulse.hold_s", pulse.hold_s), ("pulse.every_s", pulse.every_s)
-            why = "it would buy again before it has sold"
-            raise _contradiction(origins, short, long, "below", why)
-        _within(settings, origins, ("pulse.notional", pulse.notional))
+    for name, strategy in settings.strategy.items():
+        if strategy.mode != "off":
+            _heard(settings, origins, name)
+        if strategy.mode == "trade":
+            _within(settings, origins, (f"strategy.{name}.budget", strategy.budget))
+
+
+def _heard(settings: Settings, origins: Mapping[str, str], name: str) -> None:
+    heard = settings.ingest.symbols or settings.venue.symbol
+    for symbol in settings.strategy[name].symbols:
+        if symbol not in heard:
+            source = origins[f"strategy.{name}.symbols"]
+            raise SettingsError(
+                f"{source}: `strategy.{name}.symbols` names {symbol}: expected some of those that "
+                f"this house trades, {' '.join(heard)}",
+                f"Mend it in {source}, leave it empty for all of them, or set "
+                f"`strategy.{name}.mode` to off",
+            )
 
 
 Named = tuple[str, float]
@@ -97,12 +122,10 @@ Named = tuple[str, float]
 
 
 def _within(settings: Settings, origins: Mapping[str, str], wish: Named) -> None:
-    risk, gateway = settings.risk, settings.gateway
+    risk = settings.risk
     limits = (
-        ("risk.max_order_notional", risk.max_order_notional),
         ("risk.max_position_notional", risk.max_position_notional),
         ("risk.max_gross_exposure", risk.max_gross_exposure),
-        ("gateway.max_order_notional", gateway.max_order_notional),
     )
     for limit in limits:
         if wish[1] > limit[1]:

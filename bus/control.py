@@ -7,8 +7,11 @@ from bus.pulse import Pulse
 from bus.transport import Transport
 from schema.house import Command, CommandDone
 
-QUESTIONS = frozenset({"status", "stops", "level", "limits", "balances"})
+QUESTIONS = frozenset({"status", "stops", "level", "limits", "balances", "strategies"})
 """What changes nothing: it is no command, and whoever asks is not written down."""
+
+ARG_CHARS = 200
+"""Of an argument that the audit keeps: one may be a whole file, which is kept elsewhere."""
 
 
 class Control:
@@ -32,7 +35,7 @@ class Control:
             self._pulse.answer_status(command)
             return True
         if command.verb not in QUESTIONS:
-            args = command.args
+            args = tuple(_shortened(arg) for arg in command.args)
             self._log.event("command", kind="audit", verb=command.verb, args=args, by=command.by)
         if command.verb == "drain":
             self.draining = True
@@ -52,3 +55,9 @@ class Control:
 
     def _reply(self, command: Command, *, ok: bool, text: str) -> None:
         self._transport.reply(CommandDone(request_id=command.request_id, ok=ok, text=text))
+
+
+def _shortened(arg: str) -> str:
+    if len(arg) <= ARG_CHARS:
+        return arg
+    return f"{arg[:ARG_CHARS]} ... ({len(arg)} characters)"

@@ -3,8 +3,9 @@
 exact   the kernel lived, and code, settings and inputs are the same: the recorded turns are run
         again, each output is compared with the journal byte for byte, and what is missing at the
         end is appended
-folded  after power loss, with other code or settings, or without some input: the last snapshot,
-        then `apply` of what was said, then the windows are filled anew; no timer is set
+folded  after power loss, with other code or settings, without some input, or when somebody's code
+        made a turn decide otherwise: the last snapshot, then `apply` of what was said, then the
+        windows are filled anew; no timer is set
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,9 @@ from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream, home
 
 REFILLED_MAX = 20_000
 """Messages of class C that a folded recovery hears again."""
+
+ANOTHER = "-"
+"""The code of a snapshot whose turns decided otherwise when they were run again."""
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -56,8 +60,12 @@ def recover(
     journals: Journals,
     code: str,
     beat: Callable[[], None],
+    fold: str = "",
 ) -> Recovery:
-    """Bring a core back to where its journals say that it was; `beat` tells that it lives."""
+    """Bring a core back to where its journals say that it was; `beat` tells that it lives.
+
+    `fold` says why turns are not to be run again, though they could be.
+    """
     assert own, "a service without journaled streams has nothing to recover"
     past, snapshot = Past(journals, beat), _load(core, journals)
     after = dict(snapshot.own) if snapshot else {}
@@ -69,10 +77,16 @@ def recover(
         return Recovery()
     turns = [one.message for one in said if isinstance(one.message, Inputs)]
     turns.sort(key=lambda turn: turn.turn)  # Each stands in the strongest stream of its turn.
-    why_not = _why_not_exact(snapshot, said, turns, journals.boot_id, code)
+    why_not = fold or _why_not_exact(snapshot, said, turns, journals.boot_id, code)
     why_not = why_not or _why_not_again(turns, Rewind(past))
     if why_not is None:
-        return _rerun(core, said, turns, snapshot, Rewind(past))
+        before = _marked(core, snapshot, journals.boot_id)
+        try:
+            return _rerun(core, said, turns, snapshot, Rewind(past))
+        except AssertionError:
+            if core.foreign:  # This core is half run again: the next start folds.
+                journals.save_snapshot(core.name, before)
+            raise
     return _fold_processor(core, said, snapshot, past, why_not)
 
 
@@ -86,6 +100,14 @@ def _load(core: Service, journals: Journals) -> Snapshot | None:
     except msgspec.MsgspecError:
         return None  # Written by other code: the journals from their beginning say the same.
     return snapshot
+
+
+def _marked(core: Service, snapshot: Snapshot | None, boot_id: str) -> bytes:
+    # The same books from before the turns, and word that these are not to be run again.
+    if snapshot is None:
+        state = msgspec.msgpack.encode(core.state)
+        snapshot = Snapshot(0, ANOTHER, boot_id, (), (), (), state)
+    return msgspec.msgpack.encode(msgspec.structs.replace(snapshot, code=ANOTHER))
 
 
 def _fold(core: Service, streams: Iterable[Iterator[Said]], snapshot: Snapshot | None) -> Recovery:
@@ -107,6 +129,8 @@ def _why_not_exact(
         boots.add(snapshot.boot_id)
         codes.add(snapshot.code)
         before = snapshot.turn
+    if ANOTHER in codes:
+        return "a turn decided otherwise when it was run again"
     if boots - {boot}:
         return "the machine was started since"
     if codes - {code}:

@@ -26,7 +26,7 @@ from bus.timers import Timers
 from bus.transport import Transport
 from bus.turn import Outcome, Record, run_turn
 from schema.head import Effect, Local
-from schema.house import CommandDone, Inputs, Positions, Recovered, Started, TimeGap, Wake
+from schema.house import CommandDone, Positions, Recovered, Started, TimeGap, Wake
 from schema.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Runner:
         self.core = parts.core
         self.pulse = pulse
         self._store = parts.store
+        self._first = parts.first
+        self._fold = parts.fold
         self._transport = transport
         self._journals = journals
         self._clock = pulse.clock
@@ -66,7 +68,7 @@ class Runner:
         self._turn = 0
         self._local: list[Heard] = []
         self._timers = Timers(self._clock)
-        self._record = Record(self._clock, pulse.rules)
+        self._record = Record(self._clock, pulse.rules, keeps=self._processor)
         self._snapshot_ns = self._clock.mono_ns()
         self._skew = Skew(self._clock)
         self._committed: Positions = ()
@@ -76,7 +78,7 @@ class Runner:
         pulse.progress = self._progress
 
     def start(self) -> None:
-        """Recover, and put `Started` before every other input."""
+        """Recover, and put `Started` and what the service starts with before every other input."""
         self.pulse.become("RECOVERING")
         self.pulse.beat()
         epoch = self.pulse.epoch = self._journals.open_epoch(self.core.name)
@@ -85,7 +87,10 @@ class Runner:
         self._turn, self._timers.wakes = recovery.turn, dict(recovery.wakes)
         self._open_intake(recovery)
         self._say_recovery(recovery)
-        self._local.append(Heard(Started(epoch=epoch, grade=recovery.grade)))
+        if self._processor and recovery.grade == "folded":
+            self.snapshot()  # Turns from before the fold are not run again across it.
+        started = Started(epoch=epoch, grade=recovery.grade)
+        self._local += map(Heard, (started, *self._first))
         self.pulse.become("CATCHING_UP")
         if self._edge is not None:
             self._edge.start()
@@ -99,8 +104,8 @@ class Runner:
     def _recovered(self) -> Recovery:
         if self._store is not None or not self._outlet.journaled:
             return Recovery()
-        own = self._outlet.journaled
-        return recover(self.core, own, self._journals, self.pulse.rules, self.pulse.beat)
+        own, rules = self._outlet.journaled, self.pulse.rules
+        return recover(self.core, own, self._journals, rules, self.pulse.beat, self._fold)
 
     def _open_intake(self, recovery: Recovery) -> None:
         stored = self._store.cursors() if self._store is not None else recovery.cursors
@@ -208,7 +213,7 @@ class Runner:
     def _keep(self, inputs: Sequence[Heard], now_ns: int, outcome: Outcome) -> None:
         if self._store is not None:
             self._commit(self._store, outcome)
-        turns = self._recorded(inputs, now_ns, speaks=bool(outcome.said))
+        turns = self._record.add(self._turn, now_ns, inputs, outcome)
         if outcome.said or turns:
             self._outlet.say(outcome.said, turns)
 
@@ -219,12 +224,6 @@ class Runner:
             store.commit(rows, dict(cursors))
             self._committed = cursors
         outcome.effects = [effect for effect in outcome.effects if type(effect) in _RUNNERS]
-
-    def _recorded(self, inputs: Sequence[Heard], now_ns: int, *, speaks: bool) -> list[Inputs]:
-        if not self._processor:
-            return []
-        self._record.add(self._turn, now_ns, inputs)
-        return self._record.take() if speaks else []
 
     def _flush_silent(self) -> None:
         if turns := self._record.take():

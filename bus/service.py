@@ -30,7 +30,8 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
 
 
 Said = Message | Local
-"""What a core returns: messages for its streams, effects for its edge, `Wake`, `CommandDone`."""
+"""What a core returns: messages for its streams, effects for its edge, `Wake`, `CommandDone`, and
+of a processor what it `Noticed`."""
 
 
 class Service(ABC):
@@ -44,6 +45,9 @@ class Service(ABC):
     rereads: ClassVar[tuple[str, ...]] = ()
     """Streams that a sink without a store reads from their beginning at each start, and the others
     from their end. Its turns are not recorded, so what it folds of them is no part of `state`."""
+    foreign: ClassVar[bool] = False
+    """It runs somebody's code, so a turn may decide otherwise when it is run again: no defect of
+    the house, which then comes back without running turns again."""
     state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
 
     @abstractmethod
@@ -129,3 +133,5 @@ class Parts(msgspec.Struct):
     core: Service
     edge: Edge | None = None
     store: Store | None = None
+    first: tuple[Local, ...] = ()  # heard right after `Started`, before everything else
+    fold: str = ""  # why no turn is to be run again at this start; empty: nothing speaks against it

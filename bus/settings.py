@@ -1,7 +1,7 @@
 """Reads the settings: three sources laid over each other, then one check against their types."""
 
 import difflib
-import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,16 +10,24 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from bus.errors import SettingsError
-from schema.settings import PortSettings, Section, Settings, VenueSettings
+from bus.settings_tables import Table, bare, from_variable, known_names, lay, leaves
+from schema.settings import PortSettings, Section, Settings, StrategySettings, VenueSettings
+from schema.strategy import Scalar
 
 SHIPPED = "settings.toml"
 LOCAL = "settings.local.toml"
+DEFAULT = "default"
+"""Where a setting comes from that no source names."""
+
 PREFIX = "RRR_"
 PLACES = ("RRR_HOME", "RRR_RUN")
 MODES = ("MODE", "RRR_MODE")
 PORTS_PER_HOUSE = 10
 
-Table = dict[str, Any]
+EXPECTED_OF_A_STRATEGY = {
+    "file": "the path of its Python file",
+    "budget": "the quote money that it trades with",
+}
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -30,14 +38,18 @@ class Loaded(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, str, str], ...] = ()  # name, value as set, origin
 
 
-def load(root: Path, environ: Mapping[str, str]) -> Loaded:
-    """Return the settings of a checkout; SettingsError names what is wrong and where it stands."""
+def load(root: Path, environ: Mapping[str, str], local: str | None = None) -> Loaded:
+    """Return the settings of a checkout; SettingsError names what is wrong and where it stands.
+
+    `local` is looked at in place of what settings.local.toml says.
+    """
     merged: Table = {}
     origins: dict[str, str] = {}
-    for name in (SHIPPED, LOCAL):
-        _lay(merged, _read(root / name), name, origins)
+    lay(merged, _read(root / SHIPPED), SHIPPED, origins)
+    mine = _read(root / LOCAL) if local is None else parse_file(root / LOCAL, local)
+    lay(merged, mine, LOCAL, origins)
     for variable, text in _variables(environ):
-        _lay(merged, _from_variable(variable, text), variable, origins)
+        lay(merged, _from_variable(variable, text), variable, origins)
     return _loaded(merged, origins, root)
 
 
@@ -45,14 +57,15 @@ def load_shipped(root: Path) -> Loaded:
     """Return the shipped defaults alone, for verbs that must work when the rest is broken."""
     merged: Table = {}
     origins: dict[str, str] = {}
-    _lay(merged, _read(root / SHIPPED), SHIPPED, origins)
+    lay(merged, _read(root / SHIPPED), SHIPPED, origins)
     return _loaded(merged, origins, root)
 
 
 def _loaded(merged: Table, origins: dict[str, str], root: Path) -> Loaded:
-    _require_all(merged)
+    _require_all(merged, origins)
     settings = _in_its_mode(_checked(merged, origins), origins)
-    rows = tuple((name, _shown(value), origins[name]) for name, value in _leaves(settings))
+    shown = [(at.dotted, _shown(value)) for at, value in leaves(settings)]
+    rows = tuple((name, text, origins.setdefault(name, DEFAULT)) for name, text in shown)
     return Loaded(_adjusted(settings, root), origins, rows)
 
 
@@ -67,144 +80,104 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _read(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return parse_file(path, path.read_bytes())
     except FileNotFoundError:
         if path.name == LOCAL:
             return {}
         raise SettingsError(
             f"{path} is missing", "Restore it: `git checkout settings.toml`"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}", "Mend that file") from error
+
+
+def parse_file(path: Path, text: str | bytes) -> Table:
+    """Return the tables in the text of a file; SettingsError names the line that is wrong."""
+    try:
+        return tomllib.loads(text if isinstance(text, str) else text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}", "Mend that file") from error
 
 
 def _from_variable(variable: str, text: str) -> Table:
     if variable in MODES:
         return {"mode": text}
-    section, found, key = variable.removeprefix(PREFIX).lower().partition("__")
-    if not found:
+    name = variable.removeprefix(PREFIX).lower()
+    if "__" not in name:
         near = difflib.get_close_matches(variable, PLACES, n=1)
         raise SettingsError(
             f"{variable} is no setting: expected RRR_SECTION__KEY, RRR_HOME or RRR_RUN",
             f"Unset it, or write {near[0]}" if near else "Unset it, or name a section and a key",
         )
-    return {section: {key: _Text(text)}}
+    return from_variable(name, text)
 
 
-class _Text(str):
-    """A value from the environment: its type is not known before the setting's is."""
-
-    __slots__ = ()
-
-
-def _lay(merged: Table, table: Table, source: str, origins: dict[str, str]) -> None:
-    for name, value in table.items():
-        kind = _kind(Settings, name, name, source)
-        if not _is_section(kind):
-            merged[name], origins[name] = value, source
-            continue
-        if not isinstance(value, dict):
-            raise SettingsError(
-                f"{source}: `{name}` is {value!r}: expected a table [{name}]", f"Mend {source}"
-            )
-        section = merged.setdefault(name, {})
-        for key, inner in value.items():
-            dotted = f"{name}.{key}"
-            section[key] = _parsed(inner, _kind(kind, key, dotted, source))
-            origins[dotted] = source
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)
-
-
-def _kind(section: type[Section], name: str, dotted: str, source: str) -> Any:
-    kinds = get_type_hints(section)
-    if name not in kinds:
-        raise SettingsError(
-            f"{source}: unknown setting `{dotted}`; the nearest is `{_nearest(dotted)}`",
-            f"Mend or remove it in {source}",
-        )
-    return kinds[name]
-
-
-def _nearest(dotted: str) -> str:
-    section, _, key = dotted.rpartition(".")
-    names = ["mode", *(name for name in get_type_hints(Settings) if name != "mode")]
-    keys = [name for name in _names() if "." in name]
-    here = [name for name in keys if name.startswith(f"{section}.")]
-    known = {name.rpartition(".")[2]: name for name in (keys + here if section else keys + names)}
-    near = difflib.get_close_matches(key, known, n=1)
-    if near:
-        return known[near[0]]
-    return difflib.get_close_matches(dotted, here or names, n=1, cutoff=0.0)[0]
-
-
-def _names() -> Iterator[str]:
-    for name, kind in get_type_hints(Settings).items():
-        if _is_section(kind):
-            yield from (f"{name}.{key}" for key in get_type_hints(kind))
-        else:
-            yield name
-
-
-def _parsed(value: Any, kind: Any) -> Any:
-    if get_origin(kind) is tuple:
-        return value if isinstance(value, list) else _list(value)
-    if not isinstance(value, _Text):
-        return value
-    if kind is bool:
-        return {"true": True, "false": False}.get(value.lower(), str(value))
-    return _number(value, kind) if kind in {int, float} else str(value)
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, _Text):
-        return [value]
-    text = str(value)
-    if text.lstrip().startswith("["):
-        try:
-            return list(json.loads(text))
-        except ValueError:
-            return [text]  # The check against its type, or the missing file, names it.
-    return [text] if text else []
-
-
-def _number(text: str, kind: type[int] | type[float]) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        return str(text)  # The check against its type names it.
-
-
-def _require_all(merged: Table) -> None:
-    for dotted in _names():
+def _require_all(merged: Table, origins: Mapping[str, str]) -> None:
+    for dotted in known_names():
         section, _, key = dotted.rpartition(".")
         if key not in (merged.get(section, {}) if section else merged):
             raise SettingsError(
                 f"{SHIPPED}: `{dotted}` is missing", f"Restore it: `git checkout {SHIPPED}`"
             )
+    for name, table in merged.setdefault("strategy", {}).items():
+        for field in msgspec.structs.fields(StrategySettings):
+            if field.required and field.name not in table:
+                raise _incomplete(name, field.name, merged["strategy"], origins)
+
+
+def _incomplete(
+    name: str, key: str, strategies: Mapping[str, Table], origins: Mapping[str, str]
+) -> SettingsError:
+    near = difflib.get_close_matches(name, [other for other in strategies if other != name], n=1)
+    meant = f", or mend the name if you mean `strategy.{near[0]}`" if near else ""
+    wanted = EXPECTED_OF_A_STRATEGY.get(key, "a value")
+    return SettingsError(
+        f"{origins[f'strategy.{name}']}: `strategy.{name}.{key}` is missing: expected {wanted}",
+        f"Write `{key}` in [strategy.{name}]{meant}",
+    )
 
 
 def _checked(merged: Table, origins: Mapping[str, str]) -> Settings:
     try:
-        return msgspec.convert(merged, Settings)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        dotted = where.rstrip("`").partition("[")[0]
-        section, _, key = dotted.rpartition(".")
-        found = (merged[section] if section else merged)[key]
-        source, choices = origins[dotted], _choices(dotted)
-        many = "some" if isinstance(found, list) else "one"
-        said = f"expected {many} of {', '.join(choices)}" if choices else what
+        settings = msgspec.convert(merged, Settings)
+    except msgspec.ValidationError:
+        raise next(_wrong(merged, origins)) from None
+    for name, strategy in settings.strategy.items():
+        for key, value in strategy.params.items():
+            _require_plain(f"strategy.{name}.params.{key}", value, origins)
+    return settings
+
+
+def _wrong(merged: Table, origins: Mapping[str, str]) -> Iterator[SettingsError]:
+    for (kind, dotted), found in leaves(merged):
+        try:
+            msgspec.convert(found, kind)
+        except msgspec.ValidationError as error:
+            what, source = str(error).partition(" - at `$")[0], origins[dotted]
+            choices = _choices(bare(kind))
+            many = "some" if isinstance(found, list) else "one"
+            said = f"expected {many} of {', '.join(choices)}" if choices else what
+            yield SettingsError(
+                f"{source}: `{dotted}` is {found!r}: {said}", f"Mend it in {source}"
+            )
+
+
+def _require_plain(dotted: str, value: Scalar, origins: Mapping[str, str]) -> None:
+    # A parameter is recorded with what it decided, and compared: neither holds for these.
+    odd = not math.isfinite(value) if isinstance(value, float) else _is_huge(value)
+    if odd:
+        source = origins[dotted]
         raise SettingsError(
-            f"{source}: `{dotted}` is {found!r}: {said}", f"Mend it in {source}"
-        ) from error
+            f"{source}: `{dotted}` is {value!r}: expected a finite number of at most 64 bits",
+            f"Mend it in {source}",
+        )
 
 
-def _choices(dotted: str) -> tuple[str, ...]:
-    section, _, key = dotted.rpartition(".")
-    kind = get_type_hints(get_type_hints(Settings)[section] if section else Settings)[key]
+def _is_huge(value: Scalar) -> bool:
+    return isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
     if get_origin(kind) is tuple:  # a list of them
         kind = get_args(kind)[0]
     return get_args(kind) if get_origin(kind) is Literal else ()
@@ -279,12 +252,6 @@ def _is_real(kind: Any) -> bool:
     return any(
         isinstance(m, msgspec.Meta) and (m.extra or {}).get("clock") == "real" for m in metas
     )
-
-
-def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
-    for name in _names():
-        section, _, key = name.rpartition(".")
-        yield name, getattr(getattr(settings, section) if section else settings, key)
 
 
 def _shown(value: Any) -> str:

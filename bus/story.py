@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from bus.telling import step_name, tell, told_of
-from schema import house, orders, trading
+from schema import house, orders, strategy, trading
 from schema.head import Message
 
 Volume = Literal["quiet", "told", "urgent"]
@@ -34,6 +34,9 @@ NAMES: dict[type[Message], str] = {
     trading.StrategyFailed: "strategy_failed",
     trading.StrategyPaused: "strategy_paused",
     trading.StrategyResumed: "strategy_resumed",
+    strategy.StrategyLoaded: "strategy_loaded",
+    strategy.StrategyRetired: "strategy_retired",
+    strategy.ShadowFill: "shadow_fill",
     trading.PairLocked: "pair_locked",
     trading.RiskState: "risk_state",
     trading.LimitBreached: "limit_breached",
@@ -58,11 +61,12 @@ URGENT = frozenset(
         *(trading.StrategyFailed, trading.LimitBreached, house.Alert),
     }
 )
-QUIET = frozenset({trading.Decision, orders.OrderTriggered})
+QUIET = frozenset({trading.Decision, orders.OrderTriggered, strategy.ShadowFill})
 AUDITED = frozenset(
     {
         *(orders.KillLevel, orders.InstrumentHalted, orders.InstrumentResumed, orders.Deposit),
         *(trading.StrategyPaused, trading.StrategyResumed),
+        *(strategy.StrategyLoaded, strategy.StrategyRetired),
         *(trading.LimitChanged, trading.LimitReleased),
     }
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from schema import forecast, house, market, orders, trading
+from schema import forecast, house, market, orders, strategy, trading
 from schema.head import Message
 from schema.units import iso, iso_ms, to_text
 
@@ -52,6 +52,8 @@ def tell(message: Message) -> str:
             return _verdict(message)
         case orders.Fill():
             return _fill(message)
+        case strategy.ShadowFill() | strategy.StrategyLoaded():
+            return _strategy(message)
     return _event(message)
 
 
@@ -96,8 +98,10 @@ def _forecast(m: forecast.Forecast) -> str:
 def decision(m: trading.Decision) -> str:
     """Return what a strategy decided, and why."""
     size = f" {to_text(m.qty, m.qty_exp)}" if m.qty else ""
-    stop = f", stop {to_text(m.stop_px, m.px_exp)}" if m.stop_px else ""
-    return f"{m.strategy}: {m.action} {m.symbol}{size}{stop}: {m.reason}{notes(m)}"
+    ends = ("limit", m.limit_px), ("stop", m.stop_px), ("take", m.take_px)
+    prices = "".join(f", {name} {to_text(px, m.px_exp)}" for name, px in ends if px)
+    who = f"{m.strategy} (shadow)" if m.shadow else m.strategy
+    return f"{who}: {m.action} {m.symbol}{size}{prices}: {m.reason}{notes(m)}"
 
 
 def notes(m: trading.Decision) -> str:
@@ -133,6 +137,16 @@ def _fill(m: orders.Fill) -> str:
         f"{m.side} {qty} at {px} for {money}, fee {fee} {m.fee_asset}, {kind}{late}; "
         f"trade {m.venue_trade_id}"
     )
+
+
+def _strategy(message: strategy.ShadowFill | strategy.StrategyLoaded) -> str:
+    match message:
+        case strategy.ShadowFill() as m:
+            px, fee = to_text(m.px, m.px_exp), to_text(m.fee, m.quote_exp)
+            would = f"would {m.side} {to_text(m.qty, m.qty_exp)} {m.symbol} at {px}, fee {fee}"
+            return f"{m.strategy}: {would}: {m.reason}"
+        case strategy.StrategyLoaded(offer=offer) as m:
+            return f"{offer.role} from {offer.file} {offer.digest[:16]}, by {m.by}: {m.reason}"
 
 
 def _event(message: Message) -> str:

@@ -5,18 +5,22 @@ same.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 
 from bus.clock import Clock
 from bus.service import Heard, Service
-from schema.head import Local, Message
+from schema.head import Local, Message, Noticed
 from schema.house import Inputs
 from schema.messages import encode_inline
-from schema.streams import BY_NUMBER
+from schema.streams import STREAMS
 
 SILENT_NS = 1_000_000_000
 SILENT_INPUTS_MAX = 10_000
+
+Learnt = tuple[int, Noticed]
+"""The index of an input, and what was noticed while it was handled."""
 
 
 class Outcome(msgspec.Struct):
@@ -24,16 +28,18 @@ class Outcome(msgspec.Struct):
 
     said: list[Message]
     effects: list[Local]
+    noticed: list[Learnt] = []
 
 
 def run_turn(core: Service, inputs: Sequence[Heard], now_ns: int) -> Outcome:
     """Let the core decide on each input in order, and apply what it says at once."""
     said: list[Message] = []
     effects: list[Local] = []
-    folds = frozenset(core.folds)
-    for heard in inputs:
+    noticed: list[Learnt] = []
+    folds = _numbers(core.folds)
+    for index, heard in enumerate(inputs):
         message = heard.message
-        if heard.stream and BY_NUMBER[heard.stream].name in folds:
+        if heard.stream in folds:
             assert isinstance(message, Message)
             core.apply(message)
         for out in core.hear(heard, now_ns):
@@ -41,9 +47,16 @@ def run_turn(core: Service, inputs: Sequence[Heard], now_ns: int) -> Outcome:
                 _stamp(out, heard)
                 core.apply(out)
                 said.append(out)
+            elif isinstance(out, Noticed):
+                noticed.append((index, out))
             else:
                 effects.append(out)
-    return Outcome(said, effects)
+    return Outcome(said, effects, noticed)
+
+
+@cache
+def _numbers(names: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(STREAMS[name].number for name in names)
 
 
 def _stamp(out: Message, heard: Heard) -> None:
@@ -54,8 +67,17 @@ def _stamp(out: Message, heard: Heard) -> None:
         msgspec.structs.force_setattr(out, "trace", heard.message.trace)
 
 
-def record(turn: int, now_ns: int, code: str, inputs: Sequence[Heard]) -> Inputs:
-    """Return the record of a turn: ranges of positions, and inline what no journal has."""
+def record(
+    turn: int, now_ns: int, code: str, inputs: Sequence[Heard], noticed: Sequence[Learnt] = ()
+) -> Inputs:
+    """Return the record of a turn: ranges of positions, and inline what no journal has.
+
+    What was learnt of an input stands before it, since it is to be heard before it.
+    """
+    if noticed:
+        inputs = list(inputs)
+        for at, learnt in reversed(noticed):
+            inputs.insert(at, Heard(learnt))
     slices: list[tuple[int, int, int]] = []
     local: list[tuple[int, bytes]] = []
     for index, heard in enumerate(inputs):
@@ -82,19 +104,26 @@ def _interrupted(local: list[tuple[int, bytes]], index: int) -> bool:
 class Record:
     """The record of turns: one that says nothing waits, bounded, for one that speaks."""
 
-    def __init__(self, clock: Clock, code: str) -> None:
+    def __init__(self, clock: Clock, code: str, *, keeps: bool) -> None:
         self._clock = clock
         self._code = code
+        self._keeps = keeps  # Sources and sinks are never run again.
         self._silent: list[Inputs] = []
         self._inputs = 0
         self._since_ns = 0
 
-    def add(self, turn: int, now_ns: int, inputs: Sequence[Heard]) -> None:
-        """Keep a turn until it is taken."""
+    def add(
+        self, turn: int, now_ns: int, inputs: Sequence[Heard], outcome: Outcome
+    ) -> list[Inputs]:
+        """Keep a turn; return it, and those that waited for it, when it speaks."""
+        if not self._keeps:
+            assert not outcome.noticed, f"{outcome.noticed[0]} is for turns that are run again"
+            return []
         if not self._silent:
             self._since_ns = self._clock.mono_ns()
-        self._silent.append(record(turn, now_ns, self._code, inputs))
+        self._silent.append(record(turn, now_ns, self._code, inputs, outcome.noticed))
         self._inputs += len(inputs)
+        return self.take() if outcome.said else []
 
     def take(self) -> list[Inputs]:
         """Return the turns that wait, to be written."""

@@ -1,6 +1,7 @@
 """What a verdict approves: one exact order, named by the hash of all that goes out on the wire."""
 
 from hashlib import blake2b
+from operator import attrgetter
 
 import msgspec
 
@@ -25,10 +26,10 @@ WIRE_FIELDS = (
 )
 """The fields that change what an order does; another price, size or deadline is another order."""
 
+_wired = attrgetter(*WIRE_FIELDS)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def order_hash(intent: OrderIntent) -> bytes:
     """Return the hash that a verdict on this order carries."""
-    fields = [getattr(intent, name) for name in WIRE_FIELDS]
-    return blake2b(_encode(fields), digest_size=HASH_BYTES).digest()
+    return blake2b(_encode(_wired(intent)), digest_size=HASH_BYTES).digest()

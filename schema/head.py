@@ -29,6 +29,14 @@ class Local(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True
     """Anything that stays inside one process: an input from, or an effect on, the outside."""
 
 
+class Noticed(Local, frozen=True, kw_only=True):
+    """What a core learnt while it handled an input, and would not learn again the same way.
+
+    A core returns it; the runner records it before that input. A turn that is run again hears it
+    first, and must then decide as it did, without finding out anew.
+    """
+
+
 class Effect(Local, frozen=True, kw_only=True):
     """Something for the edge to do; it gets exactly one answer, or one `Unanswered`.
 

@@ -1,5 +1,7 @@
 """What the house says of itself: life signs, alerts, turns, results, and local messages."""
 
+import msgspec
+
 from schema.head import Local, Message
 
 Positions = tuple[tuple[int, int], ...]
@@ -26,6 +28,53 @@ class BacktestResult(Message, tag=125, frozen=True, kw_only=True):
     metrics: tuple[tuple[str, float], ...]
     orders: int
     fingerprint: str = ""
+    report: str = ""  # JSON: all that `rrr backtest` shows of the run, without trades and curves
+
+
+class RunTrade(msgspec.Struct, frozen=True, array_like=True):
+    """One round trip of a run; `gain` is after fees, both are quote money of eight decimals."""
+
+    symbol: str
+    side: str  # long | short
+    opened_ns: int
+    closed_ns: int
+    opened_bar: int  # index among the bars of the run
+    closed_bar: int
+    qty: int  # all that was opened, growth included; qty_exp
+    qty_exp: int
+    entry_px: float  # averages of the fills
+    exit_px: float
+    gain: int
+    fees: int
+    entry_tag: str
+    exit_tag: str
+
+
+class RunTrades(Message, tag=126, frozen=True, kw_only=True):
+    """Round trips of a run, oldest first; `first` is the number of the first one."""
+
+    run_id: str
+    first: int
+    trades: tuple[RunTrade, ...]
+
+
+class RunEquity(Message, tag=127, frozen=True, kw_only=True):
+    """Points of what the strategy was worth: as many as a picture shows, ends and extremes kept."""
+
+    run_id: str
+    at_ns: tuple[int, ...]
+    equity: tuple[int, ...]  # exp
+    exp: int
+
+
+class RunPrices(Message, tag=128, frozen=True, kw_only=True):
+    """Points of one symbol's closes during a run, thinned like its equity."""
+
+    run_id: str
+    symbol: str
+    at_ns: tuple[int, ...]
+    px: tuple[int, ...]  # px_exp
+    px_exp: int
 
 
 class ProcessState(Message, tag=130, frozen=True, kw_only=True):

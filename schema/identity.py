@@ -4,6 +4,7 @@
 the same id, so what is said twice is one order; a position never enters it.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 TAG_CHARS = 4
@@ -12,11 +13,13 @@ UNATTRIBUTED = "unattributed"
 """The book of fills whose order no strategy of this house made."""
 
 
+@lru_cache(64)
 def house_tag(account: str) -> str:
     """Return the tag of a house's orders; `account` is its world."""
     return _digest(TAG_CHARS, "house", account)
 
 
+@lru_cache(1024)
 def strategy_tag(strategy: str) -> str:
     """Return the tag of a strategy's orders."""
     return _digest(TAG_CHARS, "strategy", strategy)

@@ -147,6 +147,8 @@ def _well_formed(instrument: Instrument, intent: OrderIntent) -> Denial | None:
 
 
 def _price(instrument: Instrument, intent: OrderIntent) -> Denial | None:
+    if not intent.limit_px and not intent.stop_px:
+        return None
     for name, px in (("limit_px", intent.limit_px), ("stop_px", intent.stop_px)):
         if px and instrument.tick and px % instrument.tick:
             tick = _px(instrument, instrument.tick)
@@ -163,22 +165,24 @@ def _within(n: int, least: int, most: int) -> bool:
 
 def _quantity(instrument: Instrument, intent: OrderIntent) -> Denial | None:
     qty = intent.qty
-    said = f"qty={to_text(qty, instrument.qty_exp)}"
     if qty <= 0 or qty < instrument.min_qty:
-        least = to_text(instrument.min_qty, instrument.qty_exp)
-        return Denial("QUANTITY_BELOW_MINIMUM", f"{said} min={least}")
-    if instrument.lot and qty % instrument.lot:
-        return Denial(
-            "VALIDATION_FAILED", f"{said} lot={to_text(instrument.lot, instrument.qty_exp)}"
-        )
-    bounds = [instrument.max_qty]
-    if intent.order_type not in LIMITS:
-        bounds.append(instrument.market_max_qty)
-    for most in bounds:
-        if most and qty > most:
-            detail = f"{said} max={to_text(most, instrument.qty_exp)}"
-            return Denial("QUANTITY_EXCEEDS_MAXIMUM", detail)
-    return None
+        code, name, bound = "QUANTITY_BELOW_MINIMUM", "min", instrument.min_qty
+    elif instrument.lot and qty % instrument.lot:
+        code, name, bound = "VALIDATION_FAILED", "lot", instrument.lot
+    elif most := _exceeded(instrument, intent):
+        code, name, bound = "QUANTITY_EXCEEDS_MAXIMUM", "max", most
+    else:
+        return None
+    exp = instrument.qty_exp
+    return Denial(code, f"qty={to_text(qty, exp)} {name}={to_text(bound, exp)}")
+
+
+def _exceeded(instrument: Instrument, intent: OrderIntent) -> int:
+    """Return the maximum that a quantity exceeds; 0 for none."""
+    if 0 < instrument.max_qty < intent.qty:
+        return instrument.max_qty
+    market_max = instrument.market_max_qty if intent.order_type not in LIMITS else 0
+    return market_max if 0 < market_max < intent.qty else 0
 
 
 def _worth(instrument: Instrument, intent: OrderIntent) -> Denial | None:

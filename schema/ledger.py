@@ -26,6 +26,9 @@ class Money(msgspec.Struct, array_like=True):
 
     def add(self, amount: int, exp: int) -> None:
         """Add an amount exactly."""
+        if exp == self.exp:
+            self.amount += amount
+            return
         if exp > self.exp:
             self.amount, self.exp = rescale(self.amount, self.exp, exp), exp
         self.amount += rescale(amount, exp, self.exp)
@@ -90,40 +93,45 @@ def deposit(ledger: Ledger, message: Deposit) -> None:
 
 def book(ledger: Ledger, fill: Fill) -> bool:
     """Book one fill; False for one that was booked before."""
-    seen = ledger.seen.setdefault(fill.symbol, set())
+    seen = ledger.seen.get(fill.symbol)
+    if seen is None:
+        seen = ledger.seen[fill.symbol] = set()
     if fill.venue_trade_id in seen:
         ledger.repeats += 1
         return False
     seen.add(fill.venue_trade_id)
     ledger.fills += 1
-    _move(ledger, fill)
+    base, _, quote = fill.symbol.partition("/")
+    _move(ledger, fill, base, quote)
     for tag in (ACCOUNT, tag_of(fill.client_order_id)):
         key = book_of(fill.symbol, tag)
-        if key not in ledger.holdings:
-            ledger.holdings[key] = Holding(fill.px_exp, fill.qty_exp, fill.quote_exp)
-        _hold(ledger.holdings[key], fill)
+        holding = ledger.holdings.get(key)
+        if holding is None:
+            holding = ledger.holdings[key] = Holding(fill.px_exp, fill.qty_exp, fill.quote_exp)
+        _hold(holding, fill, base, quote)
     return True
 
 
 def hand_over(ledger: Ledger, fill: Fill, tag: str) -> None:
-    """Let a strategy's book have sold what a fill of nobody's sold, as far as it holds it.
+    """Let a strategy's book have closed what a fill of nobody's closed, as far as it holds it.
 
     What closes the account's position, closes those of its strategies; the account's book, and the
-    sum of all others, stay as they are.
+    sum of all others, stay as they are. A purchase closes shorts.
     """
     giver = ledger.holding(fill.symbol, tag_of(fill.client_order_id))
     taker = ledger.holding(fill.symbol, tag)
-    if giver is None or taker is None or giver is taker or fill.side != "sell":
+    if giver is None or taker is None or giver is taker:
         return
+    sign = 1 if fill.side == "sell" else -1
     exp = max(giver.qty_exp, taker.qty_exp)
-    owed = -rescale(giver.qty, giver.qty_exp, exp)
-    qty = min(owed, rescale(taker.qty, taker.qty_exp, exp))
+    owed = -sign * rescale(giver.qty, giver.qty_exp, exp)
+    qty = min(owed, sign * rescale(taker.qty, taker.qty_exp, exp))
     if qty <= 0:
         return
     _widen(giver, taker)
     money = abs(giver.cost) * qty // owed
-    _trade(taker, -1, qty, money)
-    _trade(giver, 1, qty, money)
+    _trade(taker, -sign, qty, money)
+    _trade(giver, sign, qty, money)
 
 
 def _widen(one: Holding, other: Holding) -> None:
@@ -132,21 +140,20 @@ def _widen(one: Holding, other: Holding) -> None:
         _rescale(holding, qty_exp, quote_exp)
 
 
-def _move(ledger: Ledger, fill: Fill) -> None:
-    base, _, quote = fill.symbol.partition("/")
+def _move(ledger: Ledger, fill: Fill, base: str, quote: str) -> None:
     sign = 1 if fill.side == "buy" else -1
-    for asset, amount, exp in (
-        (base, sign * fill.qty, fill.qty_exp),
-        (quote, -sign * fill.quote_qty, fill.quote_exp),
-        (fill.fee_asset, -fill.fee, fill.fee_exp),
-    ):
-        ledger.balances.setdefault(asset, Money()).add(amount, exp)
-    ledger.fees.setdefault(fill.fee_asset, Money()).add(fill.fee, fill.fee_exp)
+    _of(ledger.balances, base).add(sign * fill.qty, fill.qty_exp)
+    _of(ledger.balances, quote).add(-sign * fill.quote_qty, fill.quote_exp)
+    _of(ledger.balances, fill.fee_asset).add(-fill.fee, fill.fee_exp)
+    _of(ledger.fees, fill.fee_asset).add(fill.fee, fill.fee_exp)
 
 
-def _hold(holding: Holding, fill: Fill) -> None:
-    base, _, quote = fill.symbol.partition("/")
-    _grow(holding, fill, base)
+def _of(books: dict[str, Money], asset: str) -> Money:
+    return books.get(asset) or books.setdefault(asset, Money())
+
+
+def _hold(holding: Holding, fill: Fill, base: str, quote: str) -> None:
+    _grow(holding, fill, base, quote)
     sign = 1 if fill.side == "buy" else -1
     qty = rescale(fill.qty, fill.qty_exp, holding.qty_exp)
     money = rescale(fill.quote_qty, fill.quote_exp, holding.quote_exp)
@@ -157,16 +164,19 @@ def _hold(holding: Holding, fill: Fill) -> None:
         _pay_in_base(holding, rescale(fill.fee, fill.fee_exp, holding.qty_exp))
 
 
-def _grow(holding: Holding, fill: Fill, base: str) -> None:
+def _grow(holding: Holding, fill: Fill, base: str, quote: str) -> None:
     # A fee in base has more decimals than the lot; a fee in quote may have more than the price.
     qty_exp = max(holding.qty_exp, fill.qty_exp, fill.fee_exp if fill.fee_asset == base else 0)
-    in_quote = fill.fee_asset == fill.symbol.partition("/")[2]
+    in_quote = fill.fee_asset == quote
     quote_exp = max(holding.quote_exp, fill.quote_exp, fill.fee_exp if in_quote else 0)
-    _rescale(holding, qty_exp, quote_exp)
+    if qty_exp != holding.qty_exp or quote_exp != holding.quote_exp:
+        _rescale(holding, qty_exp, quote_exp)
     holding.px_exp = max(holding.px_exp, fill.px_exp)
 
 
 def _rescale(holding: Holding, qty_exp: int, quote_exp: int) -> None:
+    if (qty_exp, quote_exp) == (holding.qty_exp, holding.quote_exp):
+        return
     holding.qty = rescale(holding.qty, holding.qty_exp, qty_exp)
     for name in ("cost", "realized", "fees"):
         setattr(holding, name, rescale(getattr(holding, name), holding.quote_exp, quote_exp))
@@ -217,14 +227,21 @@ def equity(ledger: Ledger, quote: str, exp: int, marks: dict[str, tuple[int, int
     """
     cash = ledger.balance(quote)
     total = floor_scale(cash.amount, cash.exp, exp)
-    for key, holding in ledger.holdings.items():
-        if " " in key or holding.flat or key.partition("/")[2] != quote:
-            continue
-        if key not in marks:
+    for symbol, holding in positions(ledger, quote):
+        if symbol not in marks:
             return None
-        px, px_exp = marks[key]
+        px, px_exp = marks[symbol]
         total += floor_scale(px * holding.qty, px_exp + holding.qty_exp, exp)
     return total
+
+
+def positions(ledger: Ledger, quote: str) -> list[tuple[str, Holding]]:
+    """Return the account's positions that are valued in a quote asset, but for those at zero."""
+    return [
+        (key, holding)
+        for key, holding in ledger.holdings.items()
+        if holding.qty and " " not in key and key.partition("/")[2] == quote
+    ]
 
 
 def reserve(px: int, qty: int, exp: int, quote_exp: int, fee_bps: int) -> int:

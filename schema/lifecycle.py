@@ -11,6 +11,7 @@ FIX's precedence of states says.
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -24,6 +25,8 @@ Outcome = Literal["ok", "late_fill", "illegal"]
 
 class State(StrEnum):
     """FIX OrdStatus <39>, with UNCONFIRMED for an order whose fate is not known."""
+
+    __hash__ = str.__hash__  # The same number as an Enum's own, and not worked out in Python.
 
     INITIALIZED = "INITIALIZED"
     DENIED = "DENIED"
@@ -143,6 +146,7 @@ class Step(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+@lru_cache(1024)  # There are few places, and each order passes several.
 def step(place: Place, event: Event, *, complete: bool = False) -> Step:
     """Return where an event leads an order; `complete`: a fill left nothing open."""
     if place.state is State.PENDING_CANCEL:

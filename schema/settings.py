@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from schema.strategy import Scalar
+
 WEEK_MS = 604_800_000
 YEAR_MS = 31_622_400_000
 Real = Annotated[int, Meta(ge=0, le=WEEK_MS, extra={"clock": "real"})]
@@ -33,7 +35,10 @@ Collar = Annotated[int, Meta(ge=1, le=5_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
 Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,10}(\.[0-9]{1,8})?$")]
-Strategy = Literal["threshold", "pulse"]
+Money = Annotated[float, Meta(ge=1e-8, le=1e10)]
+"""As much as an integer with eight decimals holds."""
+Change = Annotated[str, Meta(pattern=r"^[a-z_]+(\.[a-z_0-9]+)+=.*$")]
+"""A setting and its value, as `--set` takes it."""
 
 TIMEFRAMES_NS = {
     "1m": 60_000_000_000,
@@ -113,28 +118,34 @@ class PredictorSettings(Section, frozen=True, kw_only=True):
 class EngineSettings(Section, frozen=True, kw_only=True):
     """[engine]"""
 
-    strategies: tuple[Strategy, ...]
     intent_ttl_ms: Span
     snapshot_s: Positive
+    call_ms: Annotated[int, Meta(ge=10, le=2_000)]
+    memory_mib: Annotated[int, Meta(ge=128, le=1_000_000)]
+    resize_pct: Annotated[int, Meta(ge=0, le=1_000)]
+    cash_reserve_bps: Annotated[int, Meta(ge=0, le=5_000)]
 
 
-class ThresholdSettings(Section, frozen=True, kw_only=True):
-    """[threshold]"""
+class RunSettings(Section, frozen=True, kw_only=True):
+    """[strategy.NAME.backtest]: what its runs assume, beside the settings of the house."""
 
-    budget: Positive
-    enter: Share
-    exit: Share
-    risk_bps: Annotated[int, Meta(ge=1, le=10_000)]
-    stop_deviations: Annotated[float, Meta(gt=0, le=100)]
-    hold_bars: Positive
+    fills: Literal["book", "close", "next_open"] = "book"
+    flat_at_end: bool = False
+    changes: tuple[Change, ...] = ()
+    px_decimals: Annotated[int, Meta(ge=-1, le=12)] = -1  # of a file's prices; -1: as it has them
+    qty_decimals: Annotated[int, Meta(ge=-1, le=12)] = -1  # of a quantity; -1: as for its market
 
 
-class PulseSettings(Section, frozen=True, kw_only=True):
-    """[pulse]"""
+class StrategySettings(Section, frozen=True, kw_only=True):
+    """[strategy.NAME]"""
 
-    notional: Positive
-    every_s: Positive
-    hold_s: Positive
+    file: str
+    budget: Money
+    symbols: tuple[Symbol, ...] = ()
+    mode: Literal["trade", "shadow", "off"] = "trade"
+    short: bool = False
+    params: dict[str, Scalar] = {}
+    backtest: RunSettings = RunSettings()
 
 
 class RiskSettings(Section, frozen=True, kw_only=True):
@@ -210,8 +221,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ingest: IngestSettings
     predictor: PredictorSettings
     engine: EngineSettings
-    threshold: ThresholdSettings
-    pulse: PulseSettings
+    strategy: dict[str, StrategySettings]
     risk: RiskSettings
     gateway: GatewaySettings
     writer: WriterSettings

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schema import forecast, house, market, orders, trading
+from schema import forecast, house, market, orders, strategy, trading
 from schema.head import Message
 
 StreamClass = Literal["A", "B", "C", "E"]
@@ -76,6 +76,10 @@ _JOURNALED = (
             trading.StrategyPaused,
             trading.StrategyResumed,
             trading.PairLocked,
+            strategy.StrategyLoaded,
+            strategy.StrategyRetired,
+            strategy.StrategyState,
+            strategy.ShadowFill,
         ),
         _BOTH,
         30,
@@ -125,7 +129,14 @@ _JOURNALED = (
         3650,
     ),
     Stream(35, "monitor.alert", "B", (house.Alert,), (), 90),
-    Stream(40, "backtest.result", "B", (house.BacktestResult,), ("writer_backtest",), 365),
+    Stream(
+        40,
+        "backtest.result",
+        "B",
+        (house.BacktestResult, house.RunTrades, house.RunEquity, house.RunPrices),
+        ("writer_backtest",),
+        365,
+    ),
     Stream(45, "warden.process", "E", (house.ProcessState,)),
 )
 

@@ -50,17 +50,22 @@ class Decision(Message, tag=42, frozen=True, kw_only=True):
 
     strategy: str
     symbol: str
-    action: str  # enter | exit | hold | refuse
+    action: str  # enter | resize | adjust | exit | hold | refuse
     reason: str
     bar_open_ns: int = 0
     client_order_id: str = ""
     notes: tuple[tuple[str, str], ...] = ()
     moment: str = ""  # names the decision in the ids of its orders
-    qty: int = 0  # the position wanted, qty_exp; 0: none
+    qty: int = 0  # the position wanted, qty_exp, below 0 for a short; 0: none
     stop_px: int = 0  # where the position is given up; 0: no stop
     px_exp: int = 0
     qty_exp: int = 0
     until_ns: int = 0  # market time at which a position is closed at the latest; 0: never
+    limit_px: int = 0  # what an entry pays at most, or sells for at least; 0: the market's price
+    take_px: int = 0  # where the position is closed with a gain; 0: nowhere
+    shadow: bool = False  # nothing is ordered
+    kind: str = ""  # of the target: weight, qty or notional …
+    size: float = 0.0  # … and how much of it was asked for
 
 
 class StrategyFailed(Message, tag=43, frozen=True, kw_only=True):

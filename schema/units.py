@@ -7,6 +7,7 @@ number does not fit, it raises instead of rounding.
 import datetime as dt
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from schema.head import Side
@@ -19,7 +20,7 @@ SECOND_NS = 1_000 * MS_NS
 MINUTE_NS = 60 * SECOND_NS
 DAY_NS = 86_400 * SECOND_NS
 
-_DECIMAL = re.compile(r"([+-]?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
+_DECIMAL = re.compile(r"([+-]?[0-9]{1,40})(?:\.([0-9]{1,40}))?")
 _ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -38,14 +39,20 @@ def fits(n: int) -> int:
 
 def to_int(text: str, exp: int) -> int:
     """Return a plain decimal as an integer with `exp` decimals; ValueError when it is not exact."""
-    found = _DECIMAL.fullmatch(text)
+    found = _parts(text)
     if found is None:
         raise ValueError(f"{text!r}: expected a plain decimal such as 0.10, for {exp} decimals")
-    sign, whole, decimals = found[1], found[2], (found[3] or "").rstrip("0")
+    whole, decimals = found
     if len(decimals) > exp:
         raise ValueError(f"{text!r} has {len(decimals)} decimals: expected at most {exp}")
-    n = int(whole + decimals.ljust(exp, "0"))
-    return fits(-n if sign == "-" else n)
+    return fits(int(whole + decimals.ljust(exp, "0")))
+
+
+@lru_cache(2048)  # Most texts are looked at a few times in a row, first for their decimals.
+def _parts(text: str) -> tuple[str, str] | None:
+    """Return what stands before and behind the point, without zeros at the end."""
+    found = _DECIMAL.fullmatch(text)
+    return (found[1], (found[2] or "").rstrip("0")) if found else None
 
 
 def to_text(n: int, exp: int) -> str:
@@ -57,11 +64,16 @@ def to_text(n: int, exp: int) -> str:
 
 def exp_of(step: str) -> int:
     """Return the decimals that a step needs: 2 for 0.01000000, 0 for 1.00000000."""
-    found = _DECIMAL.fullmatch(step)
-    decimals = (found[3] or "").rstrip("0") if found else ""
-    if found is None or len(decimals) > EXP_MAX:
+    found = _parts(step)
+    if found is None or len(found[1]) > EXP_MAX:
         raise ValueError(f"{step!r}: expected a plain decimal of at most {EXP_MAX} decimals")
-    return len(decimals)
+    return len(found[1])
+
+
+def widened(text: str, exp: int) -> tuple[int, int]:
+    """Return a plain decimal as an integer of `exp` decimals, or of as many more as it needs."""
+    exp = max(exp, exp_of(text))
+    return to_int(text, exp), exp
 
 
 def to_ints(texts: Iterable[str], exp: int) -> tuple[tuple[int, ...], int]:
@@ -73,6 +85,8 @@ def to_ints(texts: Iterable[str], exp: int) -> tuple[tuple[int, ...], int]:
 
 def rescale(n: int, from_exp: int, to_exp: int) -> int:
     """Return the same number with other decimals; ValueError when digits would be lost."""
+    if from_exp == to_exp:
+        return n if -INT64_LIMIT < n < INT64_LIMIT else fits(n)
     scaled = floor_scale(n, from_exp, to_exp)
     if to_exp < from_exp and scaled * 10 ** (from_exp - to_exp) != n:
         raise ValueError(f"{to_text(n, from_exp)} cannot be written with {to_exp} decimals")
@@ -81,9 +95,11 @@ def rescale(n: int, from_exp: int, to_exp: int) -> int:
 
 def floor_scale(n: int, from_exp: int, to_exp: int) -> int:
     """Return a number with other decimals, rounded down where digits are lost."""
-    if to_exp >= from_exp:
-        return fits(n * 10 ** (to_exp - from_exp))
-    return fits(n // 10 ** (from_exp - to_exp))
+    if to_exp > from_exp:
+        n *= 10 ** (to_exp - from_exp)
+    elif to_exp < from_exp:
+        n //= 10 ** (from_exp - to_exp)
+    return n if -INT64_LIMIT < n < INT64_LIMIT else fits(n)
 
 
 def ceil_scale(n: int, from_exp: int, to_exp: int) -> int:

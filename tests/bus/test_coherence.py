@@ -4,30 +4,46 @@ from pathlib import Path
 
 import pytest
 
+from schema.identity import strategy_tag
 from tests.bus.houses import checkout, opened, refusal
 
 WRONG = [
-    ({"RRR_ENGINE__STRATEGIES": "moon"}, "`engine.strategies` is ['moon']: expected some of "),
-    ({"RRR_ENGINE__STRATEGIES": '["pulse", "pulse"]'}, "`engine.strategies` holds pulse twice"),
     ({"RRR_ENGINE__INTENT_TTL_MS": "0"}, "`engine.intent_ttl_ms` is 0: Expected `int` >= 100"),
-    ({"RRR_THRESHOLD__ENTER": "nan"}, "`threshold.enter` is nan"),
-    ({"RRR_THRESHOLD__ENTER": "1.1"}, "`threshold.enter` is 1.1: Expected `float` <= 1.0"),
-    ({"RRR_THRESHOLD__ENTER": "0.4"}, "RRR_THRESHOLD__ENTER: `threshold.exit` is 0.48: expected"),
-    ({"RRR_THRESHOLD__EXIT": "0.53"}, "expected below `threshold.enter`, 0.53; it would sell"),
-    ({"RRR_THRESHOLD__BUDGET": "0"}, "`threshold.budget` is 0: Expected `int` >= 1"),
-    ({"RRR_THRESHOLD__BUDGET": "20001"}, "expected at most `risk.max_order_notional`, 20000"),
-    ({"RRR_THRESHOLD__RISK_BPS": "0"}, "`threshold.risk_bps` is 0: Expected `int` >= 1"),
-    ({"RRR_THRESHOLD__STOP_DEVIATIONS": "-1"}, "`threshold.stop_deviations` is -1.0"),
-    ({"RRR_GATEWAY__MAX_ORDER_NOTIONAL": "9999"}, "Mend `gateway.max_order_notional` in RRR_"),
-    ({"RRR_RISK__MAX_GROSS_EXPOSURE": "40"}, "RRR_RISK__MAX_GROSS_EXPOSURE: `threshold.budget`"),
+    ({"RRR_ENGINE__CALL_MS": "5"}, "`engine.call_ms` is 5: Expected `int` >= 10"),
+    ({"RRR_ENGINE__MEMORY_MIB": "0"}, "`engine.memory_mib` is 0: Expected `int` >= 128"),
+    ({"RRR_ENGINE__RESIZE_PCT": "-1"}, "`engine.resize_pct` is -1: Expected `int` >= 0"),
+    ({"RRR_ENGINE__CASH_RESERVE_BPS": "5001"}, "`engine.cash_reserve_bps` is 5001"),
+    (
+        {"RRR_STRATEGY__THRESHOLD__BUDGET": "25001"},
+        (
+            "RRR_STRATEGY__THRESHOLD__BUDGET: `strategy.threshold.budget` is 25001: "
+            "expected at most `risk.max_position_notional`, 25000; its orders would be denied"
+        ),
+    ),
+    (
+        {"RRR_RISK__MAX_GROSS_EXPOSURE": "9999"},
+        (
+            "RRR_RISK__MAX_GROSS_EXPOSURE: `strategy.threshold.budget` is 10000: expected at most "
+            "`risk.max_gross_exposure`, 9999"
+        ),
+    ),
+    (
+        {"RRR_STRATEGY__PULSE__SYMBOLS": "DOGE/USDT"},
+        (
+            "RRR_STRATEGY__PULSE__SYMBOLS: `strategy.pulse.symbols` names DOGE/USDT: expected "
+            "some of those that this house trades, BTC/USDT ETH/USDT SOL/USDT"
+        ),
+    ),
+    (
+        {"RRR_STRATEGY__TREND__SYMBOLS": "DOGE/USDT", "RRR_STRATEGY__TREND__MODE": "shadow"},
+        "set `strategy.trend.mode` to off",
+    ),
     ({"RRR_RISK__DAILY_LOSS": "-1"}, "`risk.daily_loss` is -1: Expected `int` >= 1"),
     ({"RRR_RISK__VERDICT_TTL_MS": "0"}, "`risk.verdict_ttl_ms` is 0: Expected `int` >= 100"),
     ({"RRR_RISK__PRICE_COLLAR_BPS": "0"}, "`risk.price_collar_bps` is 0"),
     ({"RRR_GATEWAY__COLLAR_BPS": "10000"}, "`gateway.collar_bps` is 10000"),
     ({"RRR_GATEWAY__POLL_MS": "0"}, "`gateway.poll_ms` is 0: Expected `int` >= 100"),
     ({"RRR_GATEWAY__RISK_SILENCE_MS": "100"}, "`gateway.risk_silence_ms` is 100"),
-    ({"RRR_PULSE__HOLD_S": "300"}, "RRR_PULSE__HOLD_S: `pulse.hold_s` is 300: expected below"),
-    ({"RRR_PULSE__NOTIONAL": "30000"}, "`pulse.notional` is 30000: expected at most"),
     ({"RRR_PREDICTOR__HISTORY_BARS": "10"}, "`predictor.history_bars` is 10: Expected"),
     ({"RRR_PREDICTOR__HISTORY_BARS": "500"}, "expected at least 545, 500 and three horizons"),
     (
@@ -54,14 +70,21 @@ def test_a_setting_that_would_not_trade_as_meant_is_refused(
 def test_the_file_that_changed_something_is_the_one_to_mend(tmp_path: Path) -> None:
     root = checkout(tmp_path, "[risk]\nmax_position_notional = 5000\n")
     said = refusal(root)
-    assert said.startswith("settings.local.toml: `threshold.budget` is 10000: expected at most")
+    assert said.startswith(
+        "settings.local.toml: `strategy.threshold.budget` is 10000: expected at most"
+    )
     assert "Mend `risk.max_position_notional` in settings.local.toml" in said
 
 
 HARMLESS = [
-    {"RRR_ENGINE__STRATEGIES": ""},
-    {"RRR_ENGINE__STRATEGIES": "pulse", "RRR_THRESHOLD__BUDGET": "90000"},
-    {"RRR_ENGINE__STRATEGIES": "threshold", "RRR_PULSE__HOLD_S": "900"},
+    {"RRR_STRATEGY__THRESHOLD__MODE": "off", "RRR_STRATEGY__PULSE__MODE": "off"},
+    {"RRR_STRATEGY__THRESHOLD__MODE": "off", "RRR_STRATEGY__THRESHOLD__BUDGET": "90000"},
+    {"RRR_STRATEGY__THRESHOLD__MODE": "shadow", "RRR_STRATEGY__THRESHOLD__BUDGET": "90000"},
+    {"RRR_STRATEGY__TREND__SYMBOLS": "DOGE/USDT"},
+    {"RRR_STRATEGY__PULSE__SYMBOLS": "ETH/USDT"},
+    {"MODE": "backtest", "RRR_STRATEGY__PULSE__SYMBOLS": "DOGE/USDT"},
+    {"MODE": "backtest", "RRR_STRATEGY__PULSE__BUDGET": "90000"},
+    {"RRR_VENUE__SYMBOL": "DOGE/EUR", "RRR_VENUE__BALANCES": "EUR 1000"},
     {"RRR_RISK__MAX_ORDER_NOTIONAL": "50000"},
     {"RRR_GATEWAY__ORDER_RATE": "1"},
     {"RRR_VENUE__BALANCES": "USDT 0"},
@@ -73,3 +96,21 @@ HARMLESS = [
 @pytest.mark.parametrize("environ", HARMLESS)
 def test_what_only_trades_less_is_not_refused(tmp_path: Path, environ: dict[str, str]) -> None:
     opened(checkout(tmp_path), **environ)
+
+
+def test_two_strategies_whose_orders_could_not_be_told_apart_are_refused(tmp_path: Path) -> None:
+    first, second = same_tag()
+    table = '[strategy.{}]\nfile = "a.py"\nbudget = 1\nmode = "off"\n'
+    said = refusal(checkout(tmp_path, table.format(first) + table.format(second)))
+    assert said.startswith(f"settings.local.toml: the orders of `{second}` and of `{first}` would")
+    assert f"Choose another name for [strategy.{second}] in settings.local.toml" in said
+
+
+def same_tag() -> tuple[str, str]:
+    owners: dict[str, str] = {}
+    for number in range(1 << 17):
+        name = f"s{number}"
+        other = owners.setdefault(strategy_tag(name), name)
+        if other != name:
+            return other, name
+    raise AssertionError

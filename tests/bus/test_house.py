@@ -55,6 +55,12 @@ def test_every_setting_counts_for_what_a_turn_decides(tmp_path: Path) -> None:
     assert settings_hash(opened(root)) != settings_hash(opened(root, RRR_VENUE__SEED="12"))
 
 
+def test_a_strategy_counts_for_no_turn_before_it_is_offered(tmp_path: Path) -> None:
+    root = checkout(tmp_path)
+    other = opened(root, RRR_STRATEGY__PULSE__BUDGET="12")
+    assert settings_hash(opened(root)) == settings_hash(other)
+
+
 def test_a_house_is_found_from_any_directory_inside_it(tmp_path: Path) -> None:
     root = checkout(tmp_path)
     inside = root / "data" / "deep"

@@ -1,6 +1,6 @@
 """One message of every kind, each field with a value of its own that is not its default."""
 
-from types import GenericAlias
+from types import GenericAlias, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -24,6 +24,10 @@ def _value(hint: Any, name: str, place: int) -> Any:
     origin = get_origin(hint)
     if origin is Literal:
         return get_args(hint)[-1]
+    if origin is UnionType:
+        return _value(get_args(hint)[-1], name, place)
+    if origin is dict:
+        return {f"{name}.key": _value(get_args(hint)[1], name, place)}
     if origin is tuple or isinstance(hint, GenericAlias):
         return _tuple(get_args(hint), name, place)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):

@@ -5,5 +5,6 @@ SELECT
     r.orders AS orders,
     r.metrics AS metrics,
     r.fingerprint AS fingerprint,
-    iso_time(r.ts_ns) AS time
+    iso_time(r.ts_ns) AS time,
+    r.report AS report
 FROM {db}.runs AS r
