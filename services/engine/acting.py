@@ -1,17 +1,24 @@
 """From what is missing in a slot to what is said: decisions that end a target, orders, cancels."""
 
+import msgspec
+
 from schema.identity import client_order_id, strategy_tag
 from schema.instruments import check
-from schema.ledger import ACCOUNT
 from schema.market import Instrument
 from schema.trading import CancelIntent, Decision, OrderIntent
+from schema.units import ceil_scale, floor_scale
 from services.engine.books import orders_of
+from services.engine.decisions import exit_of, resized
 from services.engine.gates import closed, peer_answers
 from services.engine.hearing import mark_of
 from services.engine.line import Pass, trace_of
-from services.engine.sizing import in_px_exp, sellable
+from services.engine.quantity import again, touch_px
+from services.engine.resting import is_latched, needs_nothing
+from services.engine.shadow import shade
+from services.engine.sizing import closable, in_px_exp, least_lots
 from services.engine.state import Slot, slot_key
 from services.engine.steer import Move, Scene, steer
+from services.engine.worth import unexplained
 
 ROUNDS = 3
 """A target that ends becomes flat, and what that leaves to do is done at once."""
@@ -42,9 +49,18 @@ def steer_symbol(turn: Pass, symbol: str) -> None:
 
 def steer_slot(turn: Pass, strategy: str, symbol: str) -> None:
     """Do what is missing in one slot."""
+    key = slot_key(strategy, symbol)
     instrument = turn.windows.instruments.get(symbol)
-    if instrument is None or not can_steer(turn):
+    if instrument is None or key in turn.moved:
         return
+    slot = turn.slot(strategy, symbol, key)
+    if turn.shadows(strategy):
+        shade(turn, slot, instrument)
+    elif can_steer(turn) and not needs_nothing(turn, slot, instrument):
+        _steer(turn, strategy, symbol, instrument)
+
+
+def _steer(turn: Pass, strategy: str, symbol: str, instrument: Instrument) -> None:
     for _ in range(ROUNDS):
         slot = turn.slot(strategy, symbol)
         moves = steer(scene_of(turn, slot, instrument))
@@ -57,65 +73,63 @@ def steer_slot(turn: Pass, strategy: str, symbol: str) -> None:
     _wake(turn, slot, moves)
 
 
-def exit_of(
-    turn: Pass, slot: Slot, why: str, notes: tuple[tuple[str, str], ...] = (), bar_open_ns: int = 0
-) -> Decision:
-    """Return the decision that a slot's target is over."""
-    return Decision(
-        ts_event=turn.now_ns,
-        trace=turn.trace or slot.trace,
-        strategy=slot.strategy,
-        symbol=slot.symbol,
-        action="exit",
-        reason=why,
-        bar_open_ns=bar_open_ns,
-        notes=notes,
-        moment=slot.moment,
-        px_exp=slot.px_exp,
-        qty_exp=slot.qty_exp,
-    )
-
-
 def order_of(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> OrderIntent:
     """Return the order of a move; its id counts the orders of the slot's decision."""
-    buys, stops = move.kind == "enter", move.kind == "stop"
-    top = turn.windows.tops.get(slot.symbol)
-    mark = (top.ask, top.px_exp) if buys and top else mark_of(turn.windows, slot.symbol)
+    enters, stops, buys = move.kind == "enter", move.kind == "stop", move.side == "buy"
+    limit_px = slot.limit_px if enters else 0
     return OrderIntent(
         ts_event=turn.now_ns,
         trace=turn.trace or slot.trace or trace_of(slot.strategy, slot.moment),
         client_order_id=_new_id(turn, slot),
         strategy=slot.strategy,
         symbol=slot.symbol,
-        side="buy" if buys else "sell",
-        order_type="stop" if stops else "market",
+        side=move.side,
+        order_type="stop" if stops else "limit" if limit_px else "market",
         qty=move.qty,
         px_exp=instrument.px_exp,
         qty_exp=instrument.qty_exp,
+        limit_px=limit_px,
         stop_px=slot.stop_px if stops else 0,
-        reduce_only=not buys,
-        ref_px=in_px_exp(mark, instrument.px_exp),
+        reduce_only=not enters,
+        ref_px=touch_px(turn, slot.symbol, instrument, buys=enters and buys),
         valid_until_ns=turn.now_ns + turn.terms.ttl_ns,
-        leg="entry" if buys else move.kind,
-        parent="" if buys else slot.entry,
+        leg="entry" if enters else move.kind,
+        parent="" if enters else slot.entry,
         reason=move.why or slot.why,
     )
 
 
 def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
     """Return a slot as it stands."""
-    ledger = turn.books.ledger
-    holdings = [ledger.holding(slot.symbol, tag) for tag in (strategy_tag(slot.strategy), ACCOUNT)]
     mark = in_px_exp(mark_of(turn.windows, slot.symbol), instrument.px_exp)
     top = turn.windows.tops.get(slot.symbol)
     return Scene(
         slot=slot,
         orders=orders_of(turn.books, slot.strategy, slot.symbol),
-        held=min(sellable(holding, instrument, mark) for holding in holdings),
+        held=_held(turn, slot, instrument, mark),
+        least=least_lots(instrument, mark),
         bid_px=in_px_exp((top.bid, top.px_exp) if top else None, instrument.px_exp),
+        ask_px=in_px_exp((top.ask, top.px_exp) if top else None, instrument.px_exp),
         now_ns=turn.now_ns,
         ttl_ns=turn.terms.ttl_ns,
+        latched=is_latched(turn, slot.strategy),
     )
+
+
+def _held(turn: Pass, slot: Slot, instrument: Instrument, mark: int) -> int:
+    """Return what a slot can close: not what others have sold of it already."""
+    holding = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
+    own = closable(holding, instrument, mark)
+    if own == 0:
+        return 0
+    rest, exp = unexplained(turn, slot.symbol)
+    if own > 0 and rest < 0:
+        left = max(0, own + floor_scale(rest, exp, instrument.qty_exp))
+        return left if left >= least_lots(instrument, mark) else 0
+    if own < 0 and rest > 0:
+        left = max(0, -own - ceil_scale(rest, exp, instrument.qty_exp))
+        return -left if left >= least_lots(instrument, mark) else 0
+    return own
 
 
 def _new_id(turn: Pass, slot: Slot) -> str:
@@ -134,12 +148,19 @@ def _act(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> None:
         key = f"refused {slot_key(slot.strategy, slot.symbol)}"
         if turn.now_ns < turn.windows.wakes.get(key, 0):
             return
+        if move.kind == "enter":
+            wanted = again(turn, slot, instrument)
+            left = wanted - (abs(slot.qty) - move.qty)
+            move = msgspec.structs.replace(move, qty=max(0, left))
+            if left > 0 and wanted != abs(slot.qty):
+                turn.decide(resized(turn, slot, wanted if slot.qty > 0 else -wanted))
+                slot = turn.slot(slot.strategy, slot.symbol)
         intent = order_of(turn, slot, instrument, move)
         why_not = _why_not(turn, instrument, intent)
         if why_not is None:
-            turn.said.append(intent)
+            turn.order(intent)
         else:
-            turn.tell(_refusal(turn, intent, why_not))
+            _refuse(turn, intent, why_not)
             turn.wake(key, turn.now_ns + turn.terms.ttl_ns)
 
 
@@ -161,15 +182,19 @@ def _cancel_of(turn: Pass, slot: Slot, move: Move) -> CancelIntent:
     )
 
 
-def _refusal(turn: Pass, intent: OrderIntent, why: str) -> Decision:
-    return Decision(
-        ts_event=turn.now_ns,
-        trace=intent.trace,
-        strategy=intent.strategy,
-        symbol=intent.symbol,
-        action="refuse",
-        reason=f"{intent.leg}: {why}",
-    )
+def _refuse(turn: Pass, intent: OrderIntent, why: str) -> None:
+    reason = f"{intent.leg}: {why}"
+    if turn.is_news(slot_key(intent.strategy, intent.symbol), "refuse", reason):
+        turn.said.append(
+            Decision(
+                ts_event=turn.now_ns,
+                trace=intent.trace,
+                strategy=intent.strategy,
+                symbol=intent.symbol,
+                action="refuse",
+                reason=reason,
+            )
+        )
 
 
 def _wake(turn: Pass, slot: Slot, moves: list[Move]) -> None:

@@ -1,11 +1,12 @@
 """How said messages change the books: money, orders, what each strategy wants, what is closed."""
 
-from collections.abc import Collection
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from schema.head import Message
-from schema.identity import strategy_tag, tag_of
+from schema.identity import TAG_CHARS, strategy_tag, tag_of
 from schema.ledger import book, deposit, hand_over
 from schema.lifecycle import EVENTS, State, step
 from schema.orders import (
@@ -17,6 +18,7 @@ from schema.orders import (
     OrderCancelRejected,
     OrderSubmitted,
 )
+from schema.strategy import ShadowFill, StrategyLoaded, StrategyRetired, StrategyState
 from schema.trading import (
     CancelIntent,
     Decision,
@@ -29,54 +31,19 @@ from schema.trading import (
     StrategyPaused,
     StrategyResumed,
 )
-from schema.units import rescale
+from schema.units import notional, rescale
+from services.engine.slots import after, without_entry
 from services.engine.state import Books, Latch, Lock, Order, Slot, slot_key
 
-
-def fold(books: Books, message: Message, known: Collection[str]) -> None:
-    """Change the books by one message; `known` are the strategies that run here."""
-    match message:
-        case OrderIntent():
-            _intent(books, message)
-        case CancelIntent(client_order_id=order_id):
-            if order_id in books.orders:
-                books.orders[order_id].cancel_ns = message.ts_event
-        case Decision():
-            _decision(books, message)
-        case OrderSubmitted() if message.intent.strategy in known:
-            _adopt(books, message.intent)
-            _order_event(books, message)
-        case Fill():
-            if book(books.ledger, message):
-                _share(books, message, known)
-                _order_event(books, message)
-        case _ if isinstance(message, EVENTS):
-            _order_event(books, message)
-        case _:
-            _money(books, message)
-            _level(books, message)
-            _latch(books, message)
+CHANGES = frozenset({"enter", "resize", "adjust", "exit"})
+"""Actions that change what a slot wants."""
 
 
-def after(slot: Slot, decision: Decision) -> Slot:
-    """Return what a slot becomes by a decision; only an entry or an exit changes it."""
-    if decision.action == "exit":
-        return msgspec.structs.replace(slot, qty=0, stop_px=0, until_ns=0, why=decision.reason)
-    if decision.action != "enter":
-        return slot
-    return Slot(
-        strategy=decision.strategy,
-        symbol=decision.symbol,
-        moment=decision.moment,
-        qty=decision.qty,
-        stop_px=decision.stop_px,
-        px_exp=decision.px_exp,
-        qty_exp=decision.qty_exp,
-        until_ns=decision.until_ns,
-        since_ns=decision.ts_event,
-        why=decision.reason,
-        trace=decision.trace,
-    )
+def fold(books: Books, message: Message) -> None:
+    """Change the books by one message."""
+    change = FOLDS.get(type(message))
+    if change is not None:
+        change(books, message)
 
 
 def slot_of(books: Books, strategy: str, symbol: str) -> Slot:
@@ -98,9 +65,31 @@ def orders_of(books: Books, strategy: str, symbol: str) -> dict[str, Order]:
     }
 
 
+def _cancel(books: Books, intent: CancelIntent) -> None:
+    order = books.orders.get(intent.client_order_id)
+    if order is not None:
+        order.cancel_ns = intent.ts_event
+
+
+def _remember(books: Books, message: StrategyState) -> None:
+    books.memory[slot_key(message.strategy, message.symbol)] = message.state
+
+
+def _submitted(books: Books, message: OrderSubmitted) -> None:
+    if message.intent.strategy in books.loaded:
+        _adopt(books, message.intent)
+    _order_event(books, message)
+
+
+def _filled(books: Books, fill: Fill) -> None:
+    if book(books.ledger, fill):
+        _share(books, fill)
+        _order_event(books, fill)
+
+
 def _decision(books: Books, decision: Decision) -> None:
     books.decisions += 1
-    if decision.action not in {"enter", "exit"}:
+    if decision.action not in CHANGES:
         return
     strategy, symbol = decision.strategy, decision.symbol
     slot = slot_of(books, strategy, symbol)
@@ -118,10 +107,15 @@ def _intent(books: Books, intent: OrderIntent) -> None:
 
 
 def _register(books: Books, intent: OrderIntent) -> None:
+    if intent.leg == "stop":  # One that follows the market leaves many behind.
+        for order_id, old in orders_of(books, intent.strategy, intent.symbol).items():
+            gone = old.place.terminal and old.cancel_asked and not old.filled
+            if gone and old.intent.leg == "stop":
+                del books.orders[order_id]
     books.orders[intent.client_order_id] = Order(intent)
     slot = slot_of(books, intent.strategy, intent.symbol)
     entry = slot.entry
-    if intent.leg == "entry" and (not entry or slot.qty == 0):
+    if intent.leg == "entry" and (not entry or slot.qty == 0):  # An adopted one, or the slot's.
         entry = intent.client_order_id
     changed = msgspec.structs.replace(slot, legs=slot.legs + 1, entry=entry)
     books.slots[slot_key(intent.strategy, intent.symbol)] = changed
@@ -141,12 +135,13 @@ def _adopt(books: Books, intent: OrderIntent) -> None:
     _register(books, intent)
 
 
-def _share(books: Books, fill: Fill, known: Collection[str]) -> None:
+def _share(books: Books, fill: Fill) -> None:
     # The gateway closes the account's position with orders of nobody's: FLATTEN does. It closes
     # that of a strategy that runs no more, too: else it would sell what another one buys later.
-    names = dict.fromkeys([*known, *(slot.strategy for slot in books.slots.values())])
+    owner = tag_of(fill.client_order_id)
+    names = dict.fromkeys([*books.loaded, *(slot.strategy for slot in books.slots.values())])
     tags = [strategy_tag(name) for name in names]
-    if tag_of(fill.client_order_id) not in tags:
+    if owner not in tags:
         for tag in tags:
             hand_over(books.ledger, fill, tag)
 
@@ -155,28 +150,28 @@ def _order_event(books: Books, message: Message) -> None:
     order = books.orders.get(getattr(message, "client_order_id", ""))
     if order is None:
         return
-    if isinstance(message, Fill):
+    if type(message) is Fill:
         exp = max(message.qty_exp, order.intent.qty_exp)
         more = rescale(message.qty, message.qty_exp, exp)
         order.filled += more // 10 ** (exp - order.intent.qty_exp)
     complete = order.filled >= order.intent.qty
     before = order.place
     order.place = step(before, type(message), complete=complete).place
-    if isinstance(message, OrderCancelRejected):
+    if type(message) is OrderCancelRejected:
         order.cancel_ns, order.rest_ns = 0, message.ts_event
     if order.place.terminal and not before.terminal:
         _ended(books, order, message.ts_event)
 
 
 def _ended(books: Books, order: Order, now_ns: int) -> None:
+    order.ended_ns = now_ns
     if order.place.state is not State.FILLED and not order.cancel_asked:
         order.rest_ns = now_ns
     intent = order.intent
     slot = slot_of(books, intent.strategy, intent.symbol)
     if slot.entry == intent.client_order_id and order.filled == 0:
         # An entry that came to nothing is not tried again: the next one needs a fresh signal.
-        cleared = msgspec.structs.replace(slot, qty=0, stop_px=0, until_ns=0)
-        books.slots[slot_key(slot.strategy, slot.symbol)] = cleared
+        books.slots[slot_key(slot.strategy, slot.symbol)] = without_entry(slot)
 
 
 def _money(books: Books, message: Message) -> None:
@@ -203,6 +198,53 @@ def _level(books: Books, message: Message) -> None:
             books.locks[symbol] = Lock(message.ts_event, until_ns, "risk", f"{name}: {why}")
 
 
+def _loaded(books: Books, message: Message) -> None:
+    match message:
+        case StrategyLoaded(strategy=name, offer=offer):
+            before = books.loaded.get(name)
+            if offer.role != (before.role if before is not None else "trade"):
+                _begin_anew(books, name)
+            books.loaded[name] = offer
+        case StrategyRetired(strategy=name):
+            gone = books.loaded.pop(name, None)
+            if gone is not None and gone.role == "shadow":
+                _begin_anew(books, name)
+        case ShadowFill():
+            book(books.shadow, _as_fill(message, books.shadow.fills))
+
+
+def _begin_anew(books: Books, name: str) -> None:
+    # From shadow to trading, or back: nothing that was only thought is held, and nothing is held
+    # that was not bought.
+    for slot in slots_of(books, name):
+        books.slots[slot_key(name, slot.symbol)] = Slot(name, slot.symbol)
+    tag = strategy_tag(name)
+    for key in [key for key in books.shadow.holdings if key.endswith(f" {tag}")]:
+        del books.shadow.holdings[key]
+
+
+def _as_fill(message: ShadowFill, number: int) -> Fill:
+    exp = message.px_exp + message.qty_exp
+    return Fill(
+        ts_event=message.ts_event,
+        client_order_id=f"{'0' * TAG_CHARS}{strategy_tag(message.strategy)}",
+        symbol=message.symbol,
+        side=message.side,
+        venue_order_id="",
+        venue_trade_id=str(number),
+        px=message.px,
+        qty=message.qty,
+        quote_qty=notional(message.px, message.qty, exp, message.quote_exp),
+        fee=message.fee,
+        fee_asset=message.symbol.partition("/")[2],
+        maker=False,
+        px_exp=message.px_exp,
+        qty_exp=message.qty_exp,
+        quote_exp=message.quote_exp,
+        fee_exp=message.quote_exp,
+    )
+
+
 def _latch(books: Books, message: Message) -> None:
     match message:
         case StrategyFailed(strategy=name, reason=why, detail=detail):
@@ -213,3 +255,19 @@ def _latch(books: Books, message: Message) -> None:
                 books.latches[name] = Latch("strategy paused", message.ts_event, by, why)
         case StrategyResumed(strategy=name):
             books.latches.pop(name, None)
+
+
+FOLDS: dict[type[Message], Callable[[Books, Any], None]] = {
+    **dict.fromkeys(EVENTS, _order_event),
+    OrderIntent: _intent,
+    CancelIntent: _cancel,
+    Decision: _decision,
+    StrategyState: _remember,
+    OrderSubmitted: _submitted,
+    Fill: _filled,
+    **dict.fromkeys((Deposit, Portfolio), _money),
+    **dict.fromkeys((KillLevel, RiskState, InstrumentHalted, InstrumentResumed), _level),
+    **dict.fromkeys((PairLocked, Protection), _level),
+    **dict.fromkeys((StrategyFailed, StrategyPaused, StrategyResumed), _latch),
+    **dict.fromkeys((StrategyLoaded, StrategyRetired, ShadowFill), _loaded),
+}

@@ -1,7 +1,6 @@
 """The engine: hears the market and the gateway, asks the strategies, and steers every slot."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import ClassVar
 
 from bus.service import Said, Service
@@ -9,29 +8,42 @@ from schema.forecast import Forecast
 from schema.head import Message
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Wake
 from schema.market import Bar, FeedStatus, Instrument, Quote
-from schema.orders import Deposit, Fill
+from schema.orders import Deposit, Fill, OrderDenied, OrderRejected
 from schema.settings import TIMEFRAMES_NS, Settings
+from schema.strategy import StrategiesOffered, StrategyFell, StrategyLoaded, StrategyRetired
+from schema.trading import StrategyFailed, StrategyResumed
 from schema.units import MS_NS, SECOND_NS
 from services.engine import HEARS, NAME, SAYS
 from services.engine.acting import steer_all, steer_slot, steer_symbol
-from services.engine.books import fold, slots_of
+from services.engine.asking import (
+    ask_bar,
+    ask_forecast,
+    ask_order,
+    ask_shadow,
+    ask_timer,
+    set_timer,
+)
+from services.engine.books import fold
+from services.engine.boundary import Guard
 from services.engine.commands import obey
-from services.engine.deciding import Asked, decide
-from services.engine.hearing import hear_bar, hear_feed, hear_peer, hear_quote
+from services.engine.deciding import fell_key
+from services.engine.hearing import hear_bar, hear_feed, hear_forecast, hear_peer, hear_quote
 from services.engine.line import Pass, Terms
+from services.engine.offers import ARM, begin
 from services.engine.portfolio import portfolio, positions_after
+from services.engine.resting import is_calm
+from services.engine.roster import Roster
 from services.engine.state import State, Windows
-from services.engine.strategy import Strategy
 
 FRESH_BARS = 2
 """A forecast, or a bar, that closed longer than so many of its bars ago is history."""
 
-FIRST_TIMER_NS = 20 * SECOND_NS
-RETRY_TIMER_NS = 5 * SECOND_NS
 SETTLE_PARTS = 3
 """A third of an order's life without old news, and what was missed is heard."""
 
 SWEEP, SETTLED = "sweep", "settled"
+ENDS = (Fill, OrderDenied, OrderRejected)
+"""What a strategy may be told of its order."""
 
 
 class Engine(Service):
@@ -42,19 +54,23 @@ class Engine(Service):
     says: ClassVar[tuple[str, ...]] = SAYS
     needs: ClassVar[Mapping[str, int]] = {"ingest": 3000, "risk": 3000, "gateway": 3000}
     folds: ClassVar[tuple[str, ...]] = ("risk.event", "gateway.order")
+    foreign: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings, world: str, strategies: tuple[Strategy, ...]) -> None:
+    def __init__(self, settings: Settings, world: str, guard: Guard) -> None:
         self.state = State()
-        self.strategies = {strategy.name: strategy for strategy in strategies}
-        self.timeframe = settings.predictor.timeframe
+        self.roster = Roster(guard)
+        self.guard = guard
+        self._calm: set[str] = set()  # symbols that need no look while books and filters stay
+        self._is_news = True  # whether what `apply` heard last changed anything
         self.terms = Terms(
             world=world,
-            names=tuple(self.strategies),
             symbols=settings.ingest.symbols or settings.venue.symbol,
             ttl_ns=settings.engine.intent_ttl_ms * MS_NS,
             stale_ns=settings.risk.stale_data_ms * MS_NS,
             snapshot_ns=settings.engine.snapshot_s * SECOND_NS,
-            step_ns=TIMEFRAMES_NS[self.timeframe],
+            resize_pct=settings.engine.resize_pct,
+            reserve_bps=max(settings.engine.cash_reserve_bps, settings.venue.taker_bps),
+            fee_bps=settings.venue.taker_bps,
         )
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
@@ -63,12 +79,13 @@ class Engine(Service):
                 hear_quote(self.state.windows, message)
                 return self._quoted(message, now_ns)
             case Bar():
-                return self._bar(message, now_ns) if self._takes(message) else []
+                return self._bar(message, now_ns)
             case Forecast():
                 return self._forecast(message, now_ns)
             case Command():
-                return obey(self.state, self.terms, message, now_ns)
+                return obey(self._pass(now_ns), self.roster, self.guard, message)
             case FeedStatus() | Instrument():
+                self._calm.clear()
                 hear_feed(self.state.windows, message)
             case Message():
                 return self._told(message, now_ns)
@@ -77,18 +94,37 @@ class Engine(Service):
         return []
 
     def apply(self, message: Message) -> None:
-        fold(self.state.books, message, self.terms.names)
+        self._calm.clear()
+        if isinstance(message, ENDS):
+            before = self._marks(message)
+            fold(self.state.books, message)
+            self._is_news = self._marks(message) != before
+            return
+        fold(self.state.books, message)
+        match message:
+            case StrategyLoaded() | StrategyRetired() | StrategyResumed() | StrategyFailed():
+                self.roster.reset()
+
+    def _marks(self, message: Fill | OrderDenied | OrderRejected) -> tuple[int, int]:
+        books = self.state.books
+        order = books.orders.get(message.client_order_id)
+        return books.ledger.fills, order.ended_ns if order is not None else 0
 
     def forget(self) -> None:
         self.state.windows = Windows()
+        self._calm.clear()
 
     def refill(self, message: Message) -> None:
         match message:
             case Quote():
                 hear_quote(self.state.windows, message)
-            case Bar() if self._takes(message):
-                hear_bar(self.state.windows, message)
+            case Bar():
+                _, room = self.roster.ears(self.state.books, message.symbol, message.timeframe)
+                hear_bar(self.state.windows, message, room)
+            case Forecast():
+                hear_forecast(self.state.windows, message)
             case FeedStatus() | Instrument():
+                self._calm.clear()
                 hear_feed(self.state.windows, message)
 
     def trouble(self, now_ns: int) -> str | None:
@@ -107,39 +143,35 @@ class Engine(Service):
             ("orders_open", sum(is_open)),
         )
 
-    def _takes(self, bar: Bar) -> bool:
-        return bar.timeframe == self.timeframe
-
     def _pass(self, now_ns: int, trace: int = 0) -> Pass:
         return Pass(self.state, self.terms, now_ns, trace)
 
     def _quoted(self, quote: Quote, now_ns: int) -> list[Said]:
-        if now_ns - quote.ts_event > self.terms.stale_ns:
+        symbol = quote.symbol
+        if symbol in self._calm or now_ns - quote.ts_event > self.terms.stale_ns:
             return []
         turn = self._pass(now_ns)
-        steer_symbol(turn, quote.symbol)
+        if is_calm(turn, symbol):
+            self._calm.add(symbol)
+        else:
+            steer_symbol(turn, symbol)
         return turn.said
 
     def _bar(self, bar: Bar, now_ns: int) -> list[Said]:
-        news = hear_bar(self.state.windows, bar)
-        if not news or self._is_old(bar, bar.timeframe, now_ns):
+        takers, room = self.roster.ears(self.state.books, bar.symbol, bar.timeframe)
+        news = hear_bar(self.state.windows, bar, room)
+        if news is None or not takers or self._is_old(bar, bar.timeframe, now_ns):
             return []
         turn = self._pass(now_ns, bar.trace)
-        for strategy in self.strategies.values():
-            if bar.symbol in strategy.symbols:
-                moment, call = f"bar {bar.open_ns}", partial(strategy.on_bar, bar)
-                decide(turn, Asked(strategy, bar.symbol, moment, call, bar.open_ns))
+        ask_bar(turn, self.guard, takers, bar)
         return turn.said
 
     def _forecast(self, forecast: Forecast, now_ns: int) -> list[Said]:
+        hear_forecast(self.state.windows, forecast)
         if self._is_old(forecast, forecast.timeframe, now_ns):
             return []
         turn = self._pass(now_ns, forecast.trace)
-        for strategy in self.strategies.values():
-            if forecast.symbol in strategy.symbols:
-                open_ns = forecast.bar_open_ns
-                moment, call = f"forecast {open_ns}", partial(strategy.on_forecast, forecast)
-                decide(turn, Asked(strategy, forecast.symbol, moment, call, open_ns))
+        ask_forecast(turn, self.guard, self.roster.on(turn.books, forecast.symbol), forecast)
         return turn.said
 
     def _is_old(self, message: Message, timeframe: str, now_ns: int) -> bool:
@@ -157,6 +189,9 @@ class Engine(Service):
             self._value(turn)
         order = self.state.books.orders.get(order_id)
         if order is not None:
+            if self._is_news and isinstance(message, ENDS):
+                cast = self.roster.find(turn.books, order.intent.strategy, order.intent.symbol)
+                ask_order(turn, self.guard, cast, order, message)
             steer_slot(turn, order.intent.strategy, order.intent.symbol)
         return turn.said
 
@@ -165,6 +200,11 @@ class Engine(Service):
         match message:
             case Started(grade=grade):
                 self._start(turn, grade)
+            case StrategiesOffered():
+                begin(turn, self.guard, message)
+            case StrategyFell():
+                key = fell_key(message.strategy, message.symbol, message.moment)
+                turn.windows.fell[key] = (message.reason, message.detail)
             case PeerSeen():
                 hear_peer(self.state.windows, message, now_ns)
                 steer_all(turn)
@@ -178,15 +218,10 @@ class Engine(Service):
 
     def _start(self, turn: Pass, grade: str) -> None:
         turn.windows.peers.clear()
+        if grade != "exact":
+            turn.windows.wakes.clear()  # No timer is set any more.
         self._settle(turn)
         turn.wake(SWEEP, turn.now_ns + self.terms.snapshot_ns)
-        for strategy in self.strategies.values() if grade != "exact" else ():
-            if strategy.every_ns:
-                last_ns = max(
-                    (slot.since_ns for slot in slots_of(turn.books, strategy.name)), default=0
-                )
-                at_ns = max(turn.now_ns + FIRST_TIMER_NS, last_ns + strategy.every_ns)
-                turn.wake(f"strategy {strategy.name}", at_ns)
 
     def _settle(self, turn: Pass) -> None:
         turn.windows.settled_ns = turn.now_ns + self.terms.ttl_ns // SETTLE_PARTS
@@ -196,27 +231,20 @@ class Engine(Service):
         turn.windows.wakes.pop(timer.name, None)
         sort, _, rest = timer.name.partition(" ")
         if sort == "strategy":
-            self._strategy_timer(turn, timer, rest)
+            ask_timer(turn, self.guard, self.roster, rest, timer.at_ns)
         elif sort in {"slot", "refused"}:
             strategy, _, symbol = rest.partition(" ")
             steer_slot(turn, strategy, symbol)
+        elif sort == "shadow":
+            ask_shadow(turn, self.guard, self.roster, rest)
+        elif sort == ARM:
+            for name in turn.books.loaded:
+                set_timer(turn, self.roster, name)
         else:
             steer_all(turn)
         if sort == SWEEP:
             self._value(turn)
             turn.wake(SWEEP, turn.now_ns + self.terms.snapshot_ns)
-
-    def _strategy_timer(self, turn: Pass, timer: Timer, name: str) -> None:
-        strategy = self.strategies.get(name)
-        if strategy is None:
-            return
-        entered = False
-        for symbol in strategy.symbols:
-            moment, call = f"timer {timer.at_ns}", partial(strategy.on_timer, timer.at_ns)
-            decide(turn, Asked(strategy, symbol, moment, call))
-            entered = entered or turn.slot(name, symbol).since_ns == turn.now_ns
-        pause_ns = strategy.every_ns if entered else min(RETRY_TIMER_NS, strategy.every_ns)
-        turn.wake(timer.name, turn.now_ns + pause_ns)
 
     def _value(self, turn: Pass) -> None:
         found = portfolio(turn)

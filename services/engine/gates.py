@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
-from services.engine.line import Pass, Terms
-from services.engine.state import Health, State, Windows
+from schema.identity import strategy_tag
+from schema.market import Instrument
+from services.engine.hearing import mark_of
+from services.engine.line import Pass
+from services.engine.sizing import closable, in_px_exp
+from services.engine.state import Health, Windows
 
 PEERS = ("ingest", "risk", "gateway")
 ANY = "*"
@@ -13,6 +17,24 @@ ANSWERING = frozenset({"READY", "DEGRADED"})
 def closed(turn: Pass, strategy: str, symbol: str) -> str | None:
     """Return the first reason why a strategy may not enter a symbol now, or None."""
     return next(_reasons(turn, strategy, symbol), None)
+
+
+def opposed(turn: Pass, strategy: str, instrument: Instrument, qty: int) -> str:
+    """Return who is on the other side of a symbol: of both, the account would hold neither.
+
+    What one sells another would have bought, and an exit of either would open a position.
+    """
+    symbol = instrument.symbol
+    px = in_px_exp(mark_of(turn.windows, symbol), instrument.px_exp)
+    for slot in turn.books.slots.values():
+        if slot.symbol != symbol or slot.strategy == strategy or turn.shadows(slot.strategy):
+            continue
+        holding = turn.books.ledger.holding(symbol, strategy_tag(slot.strategy))
+        held = closable(holding, instrument, px)
+        wanted = turn.slot(slot.strategy, symbol).qty
+        if (wanted or held) * qty < 0:
+            return f"{slot.strategy} is on the other side of {symbol}"
+    return ""
 
 
 def _reasons(turn: Pass, strategy: str, symbol: str) -> Iterator[str]:
@@ -72,14 +94,14 @@ def peer_answers(windows: Windows, name: str) -> bool:
     return peer is not None and peer.state in ANSWERING
 
 
-def conditions(state: State, terms: Terms) -> Iterator[tuple[str, str, Health]]:
+def conditions(turn: Pass) -> Iterator[tuple[str, str, Health]]:
     """Yield what keeps entries closed and clears itself: what, scope, since when and why."""
     nobody = Health("", "nothing was heard of it yet", 0)
     for name in PEERS:
-        if not peer_ready(state.windows, name):
-            yield f"{name} is not ready", name, state.windows.peers.get(name, nobody)
-    for symbol in terms.symbols:
-        feed = state.windows.feeds.get(symbol, nobody)
+        if not peer_ready(turn.windows, name):
+            yield f"{name} is not ready", name, turn.windows.peers.get(name, nobody)
+    for symbol in turn.terms.symbols:
+        feed = turn.windows.feeds.get(symbol, nobody)
         if feed.state != "OK":
             yield "feed is not OK", symbol, feed
 

@@ -1,13 +1,17 @@
-"""What the market and the other services say, kept as windows: prices, filters, states."""
+"""What the market and the other services say, kept as windows: bars, prices, filters, states."""
 
+from schema.forecast import Forecast
 from schema.house import PeerSeen
 from schema.market import Bar, FeedStatus, Instrument, Quote
 from schema.settings import TIMEFRAMES_NS
-from services.engine.state import Closes, Health, Top, Windows
+from schema.units import DAY_NS
+from services.engine.series import Series
+from services.engine.state import Health, Last, Top, Windows
 
-CLOSES_MAX = 240
 HOLE_BARS_MAX = 10
-"""A longer hole between two bars is no quiet minute: the closes begin again behind it."""
+HOLE_NS_MAX = 4 * DAY_NS
+"""A hole between two bars that is longer than both is no quiet market: what lies before it says
+nothing of what comes after."""
 
 
 def hear_quote(windows: Windows, quote: Quote) -> None:
@@ -15,19 +19,36 @@ def hear_quote(windows: Windows, quote: Quote) -> None:
     windows.tops[quote.symbol] = Top(quote.bid_px, quote.ask_px, quote.px_exp, quote.ts_event)
 
 
-def hear_bar(windows: Windows, bar: Bar) -> bool:
-    """Keep a bar's close; False for a bar that is no news."""
-    closes = windows.closes.setdefault(bar.symbol, Closes())
-    if bar.open_ns <= closes.open_ns or bar.close <= 0:
-        return False
-    if bar.open_ns - closes.open_ns > (HOLE_BARS_MAX + 1) * TIMEFRAMES_NS[bar.timeframe]:
-        closes.values.clear()
-    closes.values.append(bar.close / 10.0**bar.px_exp)
-    if len(closes.values) >= 2 * CLOSES_MAX:
-        del closes.values[:-CLOSES_MAX]
-    closes.open_ns, closes.at_ns = bar.open_ns, bar.ts_event
-    closes.px, closes.px_exp = bar.close, bar.px_exp
-    return True
+def hear_bar(windows: Windows, bar: Bar, room: int = 0) -> Series | None:
+    """Keep a bar, and return those of its kind; None for one that is no news.
+
+    `room` is how many of them somebody wants to see; as many are kept of those that come.
+    """
+    key = series_key(bar.symbol, bar.timeframe)
+    series = windows.series.get(key)
+    if series is None:
+        series = windows.series[key] = Series()
+    if room > series.size:
+        series.grow(room)
+    if bar.open_ns <= series.open_ns or bar.close <= 0:
+        return None
+    hole_ns = bar.open_ns - series.close_ns
+    if hole_ns > HOLE_NS_MAX and hole_ns > HOLE_BARS_MAX * TIMEFRAMES_NS[bar.timeframe]:
+        series.clear()
+    unit, lots = 10.0**bar.px_exp, 10.0**bar.qty_exp
+    series.append(
+        (bar.open / unit, bar.high / unit, bar.low / unit, bar.close / unit, bar.volume / lots)
+    )
+    series.open_ns, series.close_ns = bar.open_ns, bar.ts_event
+    last = windows.lasts.get(bar.symbol)
+    if last is None or bar.ts_event > last.at_ns:
+        windows.lasts[bar.symbol] = Last(bar.close, bar.px_exp, bar.ts_event)
+    return series
+
+
+def hear_forecast(windows: Windows, forecast: Forecast) -> None:
+    """Keep the newest forecast."""
+    windows.forecasts[forecast.symbol] = forecast
 
 
 def hear_feed(windows: Windows, message: FeedStatus | Instrument) -> None:
@@ -46,21 +67,21 @@ def hear_peer(windows: Windows, peer: PeerSeen, now_ns: int) -> None:
     windows.peers[peer.service] = Health(peer.state, peer.reason, since_ns)
 
 
+def series_key(symbol: str, timeframe: str) -> str:
+    """Return the key of a series."""
+    return f"{symbol} {timeframe}"
+
+
 def mark_of(windows: Windows, symbol: str) -> tuple[int, int] | None:
     """Return price and decimals that a position is valued at: the mid, else the last close."""
-    top, closes = windows.tops.get(symbol), windows.closes.get(symbol)
-    if top is not None and min(top.bid, top.ask) > 0:
+    top = windows.tops.get(symbol)
+    if top is not None and top.bid > 0 and top.ask > 0:
         return (top.bid + top.ask) // 2, top.px_exp
-    return (closes.px, closes.px_exp) if closes is not None and closes.px > 0 else None
+    last = windows.lasts.get(symbol)
+    return (last.px, last.px_exp) if last is not None and last.px > 0 else None
 
 
 def price_of(windows: Windows, symbol: str) -> float | None:
     """Return the price that strategies see."""
     mark = mark_of(windows, symbol)
     return None if mark is None else mark[0] / 10.0 ** mark[1]
-
-
-def newest_closes(windows: Windows, symbol: str) -> tuple[float, ...]:
-    """Return the newest closes, oldest first."""
-    closes = windows.closes.get(symbol)
-    return tuple(closes.values[-CLOSES_MAX:]) if closes is not None else ()

@@ -1,16 +1,19 @@
 """What the rules of one input share: the engine's terms, the moment, and what is said so far."""
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
 
 from bus.service import Said
 from schema.house import Wake
-from schema.trading import Decision
-from services.engine.books import after, slot_of
+from schema.identity import strategy_tag
+from schema.trading import Decision, OrderIntent
+from services.engine.slots import after
 from services.engine.state import Books, Slot, State, Told, Windows, slot_key
 
+_NUMBERS = re.compile("[0-9.]+")
 REPEATS = 15
 """A reason for not trading that stays the same is said at every such occasion alone."""
 
@@ -19,12 +22,13 @@ class Terms(msgspec.Struct, frozen=True):
     """What the settings say, converted once; times are market time."""
 
     world: str
-    names: tuple[str, ...]  # of the strategies
     symbols: tuple[str, ...]
     ttl_ns: int
     stale_ns: int
     snapshot_ns: int
-    step_ns: int  # of the bars that strategies trade on
+    resize_pct: int
+    reserve_bps: int  # of the money for an entry: the price may rise a little, and there is a fee
+    fee_bps: int  # that a shadow is charged
 
     @property
     def quote(self) -> str:
@@ -42,12 +46,29 @@ class Pass:
         self.trace = trace  # of the message heard
         self.said: list[Said] = []
         self.failed: set[str] = set()
+        self.moved: set[str] = set()  # slots that an order was said for: what follows waits for it
         self._drafts: dict[str, Slot] = {}
 
-    def slot(self, strategy: str, symbol: str) -> Slot:
-        """Return a slot as it is with all that was decided in this pass."""
-        key = slot_key(strategy, symbol)
-        return self._drafts.get(key) or slot_of(self.books, strategy, symbol)
+    def slot(self, strategy: str, symbol: str, key: str = "") -> Slot:
+        """Return a slot as it is with all that was decided in this pass; `key`: where known."""
+        key = key or slot_key(strategy, symbol)
+        return self._drafts.get(key) or self.books.slots.get(key) or Slot(strategy, symbol)
+
+    @property
+    def names(self) -> list[str]:
+        """All strategies that run, or that have left something here."""
+        left = (slot.strategy for slot in self.books.slots.values())
+        return list(dict.fromkeys([*self.books.loaded, *left]))
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of all strategies that run, or that have left something here."""
+        return [strategy_tag(name) for name in self.names]
+
+    def shadows(self, strategy: str) -> bool:
+        """Return whether a strategy decides and orders nothing."""
+        offer = self.books.loaded.get(strategy)
+        return offer is not None and offer.role == "shadow"
 
     def decide(self, decision: Decision) -> None:
         """Say a decision that trades."""
@@ -56,21 +77,30 @@ class Pass:
         self.windows.told.pop(key, None)
         self.said.append(decision)
 
-    def tell(self, decision: Decision, *, always: bool = False) -> None:
-        """Say why there is no trade, unless the same was said a short while ago."""
-        key = slot_key(decision.strategy, decision.symbol)
-        sort = f"{decision.action} {re.sub('[0-9.]+', '#', decision.reason)}"
-        told = self.windows.told.get(key, Told())
-        again = told.sort != sort or told.times + 1 >= REPEATS
-        if again or always:
-            self.said.append(decision)
-        self.windows.told[key] = Told(sort, 0 if again else told.times + 1)
+    def order(self, intent: OrderIntent) -> None:
+        """Say an order; nothing else is done in its slot until it was heard of."""
+        self.moved.add(slot_key(intent.strategy, intent.symbol))
+        self.said.append(intent)
+
+    def is_news(self, key: str, action: str, reason: str) -> bool:
+        """Return whether a reason for not trading was not said of a slot a short while ago."""
+        sort = _sort_of(action, reason)
+        told = self.windows.told.get(key)
+        again = told is None or told.sort != sort or told.times + 1 >= REPEATS
+        times = 0 if again or told is None else told.times + 1
+        self.windows.told[key] = Told(sort, times)
+        return again
 
     def wake(self, name: str, at_ns: int) -> None:
         """Ask to be woken, unless that is asked for already."""
         if self.windows.wakes.get(name) != at_ns:
             self.windows.wakes[name] = at_ns
             self.said.append(Wake(name=name, at_ns=at_ns))
+
+
+@lru_cache(1024)  # Most reasons are the one of the bar before.
+def _sort_of(action: str, reason: str) -> str:
+    return f"{action} {_NUMBERS.sub('#', reason)}"
 
 
 def trace_of(strategy: str, moment: str) -> int:

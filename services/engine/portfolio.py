@@ -17,7 +17,7 @@ def positions_after(turn: Pass, fill: Fill) -> list[Position]:
     owner, found = tag_of(fill.client_order_id), []
     names = {ACCOUNT: "", owner: _name_of(turn, fill)}
     if names[owner] in {CLOSER, UNATTRIBUTED}:
-        names |= {strategy_tag(name): name for name in turn.terms.names}
+        names |= {strategy_tag(name): name for name in turn.names}
     for tag, strategy in names.items():
         holding = turn.books.ledger.holding(fill.symbol, tag)
         if holding is not None:
@@ -28,35 +28,38 @@ def positions_after(turn: Pass, fill: Fill) -> list[Position]:
 def portfolio(turn: Pass) -> Portfolio | None:
     """Return the account's worth; None while money or a price is missing."""
     ledger, quote, exp = turn.books.ledger, turn.terms.quote, money_exp(turn)
-    prices = marks(turn)
+    account = _of_account(turn)
+    prices = _marks(turn, account)
     worth = equity(ledger, quote, exp, prices)
     if worth is None or quote not in ledger.balances:
         return None
     cash = ledger.balance(quote)
-    held = [(holding, *prices.get(symbol, (0, 0))) for symbol, holding in _of_account(turn)]
-    worths = [
-        floor_scale(px * holding.qty, px_exp + holding.qty_exp, exp) for holding, px, px_exp in held
-    ]
-    costs = [ceil_scale(holding.cost, holding.quote_exp, exp) for holding, _, _ in held]
+    gross = net = realized = costs = fees = 0
+    for symbol, holding in account:
+        px, px_exp = prices.get(symbol, (0, 0))
+        money = floor_scale(px * holding.qty, px_exp + holding.qty_exp, exp)
+        gross, net = gross + abs(money), net + money
+        realized += floor_scale(holding.realized, holding.quote_exp, exp)
+        costs += ceil_scale(holding.cost, holding.quote_exp, exp)
+        fees += ceil_scale(holding.fees, holding.quote_exp, exp)
     return Portfolio(
         ts_event=turn.now_ns,
         quote=quote,
         cash=floor_scale(cash.amount, cash.exp, exp),
         equity=worth,
-        gross_exposure=sum(map(abs, worths)),
-        net_exposure=sum(worths),
-        realized=sum(floor_scale(h.realized, h.quote_exp, exp) for h, _, _ in held),
-        unrealized=sum(worths) - sum(costs),
-        fees=sum(ceil_scale(h.fees, h.quote_exp, exp) for h, _, _ in held),
+        gross_exposure=gross,
+        net_exposure=net,
+        realized=realized,
+        unrealized=net - costs,
+        fees=fees,
         peak_equity=max(worth, _peak(turn, exp)),
         quote_exp=exp,
     )
 
 
-def marks(turn: Pass) -> dict[str, tuple[int, int]]:
-    """Return price and decimals of every symbol that the account holds or held."""
-    found = {symbol: mark_of(turn.windows, symbol) for symbol, _ in _of_account(turn)}
-    return {symbol: mark for symbol, mark in found.items() if mark is not None}
+def _marks(turn: Pass, account: list[tuple[str, Holding]]) -> dict[str, tuple[int, int]]:
+    found = ((symbol, mark_of(turn.windows, symbol)) for symbol, _ in account)
+    return {symbol: mark for symbol, mark in found if mark is not None}
 
 
 def money_exp(turn: Pass) -> int:
@@ -79,8 +82,8 @@ def _peak(turn: Pass, exp: int) -> int:
 
 
 def _name_of(turn: Pass, fill: Fill) -> str:
-    tags = {strategy_tag(name): name for name in (*turn.terms.names, CLOSER)}
-    return tags.get(tag_of(fill.client_order_id), UNATTRIBUTED)
+    owner, names = tag_of(fill.client_order_id), (CLOSER, *reversed(turn.names))
+    return next((name for name in names if strategy_tag(name) == owner), UNATTRIBUTED)
 
 
 def _position(turn: Pass, fill: Fill, holding: Holding, strategy: str) -> Position:

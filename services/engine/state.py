@@ -2,10 +2,13 @@
 
 import msgspec
 
+from schema.forecast import Forecast
 from schema.ledger import Ledger
 from schema.lifecycle import Place
 from schema.market import Instrument
+from schema.strategy import Offer, ShadowFill
 from schema.trading import OrderIntent
+from services.engine.series import Series
 
 
 class Order(msgspec.Struct):
@@ -16,6 +19,7 @@ class Order(msgspec.Struct):
     filled: int = 0
     cancel_ns: int = 0  # when its cancel was asked for; 0: it is not
     rest_ns: int = 0  # when it, or a cancel of it, was refused
+    ended_ns: int = 0
 
     @property
     def cancel_asked(self) -> bool:
@@ -33,14 +37,20 @@ class Slot(msgspec.Struct, frozen=True):
     strategy: str
     symbol: str
     moment: str = ""
-    qty: int = 0  # wanted; 0: nothing
+    qty: int = 0  # wanted, below 0 for a short; 0: nothing
+    had: int = 0  # wanted before the decision asked for another size
+    grows: bool = False  # the decision asked for more than there was
+    kind: str = ""  # of the target: weight, qty or notional …
+    size: float = 0.0  # … and how much of it
+    limit_px: int = 0
     stop_px: int = 0
+    take_px: int = 0
     px_exp: int = 0
     qty_exp: int = 0
     until_ns: int = 0
     since_ns: int = 0  # when the entry was decided
     legs: int = 0  # orders that the decision led to so far
-    entry: str = ""  # client order id of the entry
+    entry: str = ""  # client order id of the decision's entry
     why: str = ""  # of the last decision
     trace: int = 0
 
@@ -71,6 +81,9 @@ class Books(msgspec.Struct):
     slots: dict[str, Slot] = {}
     latches: dict[str, Latch] = {}
     locks: dict[str, Lock] = {}
+    loaded: dict[str, Offer] = {}  # the strategies that run, by name, in the order of their loading
+    memory: dict[str, bytes] = {}  # what each remembers of a symbol, packed by name
+    shadow: Ledger = msgspec.field(default_factory=Ledger)  # what shadows would hold
     halted: dict[str, str] = {}
     kill: tuple[str, str] = ("ACTIVE", "")
     risk: tuple[str, str] = ("ACTIVE", "")
@@ -89,14 +102,12 @@ class Top(msgspec.Struct, frozen=True, array_like=True):
     at_ns: int
 
 
-class Closes(msgspec.Struct):
-    """The newest closes of a symbol without a long hole, and the last one as it was said."""
+class Last(msgspec.Struct, frozen=True, array_like=True):
+    """The newest close of a symbol, of any timeframe."""
 
-    open_ns: int = 0
-    values: list[float] = []
-    px: int = 0
-    px_exp: int = 0
-    at_ns: int = 0
+    px: int
+    px_exp: int
+    at_ns: int
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True):
@@ -120,9 +131,14 @@ class Windows(msgspec.Struct):
     instruments: dict[str, Instrument] = {}
     feeds: dict[str, Health] = {}
     tops: dict[str, Top] = {}
-    closes: dict[str, Closes] = {}
+    lasts: dict[str, Last] = {}
+    series: dict[str, Series] = {}  # by "symbol timeframe"
+    forecasts: dict[str, Forecast] = {}
     peers: dict[str, Health] = {}
     told: dict[str, Told] = {}
+    fell: dict[str, tuple[str, str]] = {}  # calls that are known not to answer: reason and detail
+    thought: dict[str, list[tuple[str, ShadowFill]]] = {}  # of shadows, not told yet; by leg
+    unloaded: dict[str, str] = {}  # why a strategy runs from older source, or not at all
     wakes: dict[str, int] = {}
     settled_ns: int = 0  # before this time what was said meanwhile is still being heard
 

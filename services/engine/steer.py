@@ -1,7 +1,8 @@
 """What is missing between what a strategy wants and what it has: looks at how things stand alone.
 
 One place mends a cold start, a restart, a denial, a partial fill and a late answer, because none
-of them is an event here: there is what is wanted, what is held, and what is open.
+of them is an event here: there is what is wanted, what is held, and what is open. A position below
+zero is a short; everything holds for it with the sides exchanged.
 """
 
 from typing import Literal
@@ -30,10 +31,13 @@ class Scene(msgspec.Struct, frozen=True):
 
     slot: Slot
     orders: dict[str, Order]  # of the slot, oldest first
-    held: int  # that can be sold; 0 for dust
+    held: int  # that can be closed, below 0 for a short; 0 for dust
+    least: int  # the smallest quantity that the exchange takes
     bid_px: int  # 0: not known
+    ask_px: int
     now_ns: int
     ttl_ns: int
+    latched: bool = False  # the strategy enters no more
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -41,6 +45,7 @@ class Move(msgspec.Struct, frozen=True):
 
     kind: Literal["enter", "exit", "stop", "cancel", "done", "wait"]
     qty: int = 0
+    side: Literal["buy", "sell"] = "sell"
     order_id: str = ""
     why: str = ""
     at_ns: int = 0  # wait: when to look again, if nothing happens before; 0: never
@@ -48,37 +53,43 @@ class Move(msgspec.Struct, frozen=True):
 
 def steer(scene: Scene) -> list[Move]:
     """Return what is missing; at most one order, and only when its way is free."""
-    entries, stops, exits = (_open(scene, leg) for leg in ("entry", "stop", "exit"))
+    slot, held = scene.slot, scene.held
+    entries, stops, exits = _open(scene)
     if exits:
         return _await_answers(scene, exits)
-    if entries and not (scene.held and _is_old(scene, entries)):
+    if slot.qty and 0 < slot.until_ns <= scene.now_ns:
+        return [Move("done", why="the time is over")]
+    unwanted = {
+        order_id: order for order_id, order in entries.items() if _unwanted(scene, order_id)
+    }
+    if unwanted:
+        return _clear(scene, unwanted, "the entry is not wanted any more")
+    if entries and not (held and _is_old(scene, entries)):
         return [*_await_answers(scene, entries), *_look_again(scene, entries)]
-    if scene.slot.qty == 0:
-        return _flatten(scene, stops)
-    if not scene.slot.entry:
-        return _begin(scene)
-    if not scene.held:
+    if slot.qty == 0 or slot.qty * held < 0:
+        return _close(scene, stops, abs(held))
+    if abs(held) - abs(slot.qty) >= scene.least:
+        return _close(scene, stops, abs(held) - abs(slot.qty))
+    if _may_begin(scene):
+        side: Literal["buy", "sell"] = "buy" if slot.qty > 0 else "sell"
+        return [Move("enter", qty=abs(slot.qty) - abs(held), side=side)]
+    if not held:
         return [Move("done", why=_how_it_ended(scene))]
-    if 0 < scene.slot.until_ns <= scene.now_ns:
-        return [Move("done", why="the hold time is over")]
     return _protect(scene, stops)
 
 
-def is_under_way(scene: Scene) -> bool:
-    """Return whether something must end before the strategy can want anything else."""
-    pending = _open(scene, "entry") or _open(scene, "exit")
-    if scene.slot.qty == 0:
-        pending = pending or _open(scene, "stop")
-    return bool(pending) or (scene.slot.qty == 0 and scene.held > 0)
-
-
-def _open(scene: Scene, leg: str) -> dict[str, Order]:
-    found = {}
+def _open(scene: Scene) -> tuple[dict[str, Order], dict[str, Order], dict[str, Order]]:
+    found: tuple[dict[str, Order], dict[str, Order], dict[str, Order]] = ({}, {}, {})
     for order_id, order in scene.orders.items():
-        own = order.intent.leg if order.intent.leg in {"entry", "stop"} else "exit"
-        if own == leg and not order.place.terminal and not _lapsed(scene, order):
-            found[order_id] = order
+        if not order.place.terminal and not _lapsed(scene, order):
+            leg = order.intent.leg
+            found[0 if leg == "entry" else 1 if leg == "stop" else 2][order_id] = order
     return found
+
+
+def _unwanted(scene: Scene, order_id: str) -> bool:
+    # One of an earlier decision gives way: the newest has said its own, or is about to.
+    return scene.latched or scene.slot.qty == 0 or scene.slot.entry != order_id
 
 
 def _lapses_ns(scene: Scene, order: Order) -> int:
@@ -105,65 +116,97 @@ def _is_old(scene: Scene, entries: dict[str, Order]) -> bool:
 
 
 def _look_again(scene: Scene, entries: dict[str, Order]) -> list[Move]:
-    return [Move("wait", at_ns=_protect_ns(scene, entries))] if scene.held else []
+    found = [Move("wait", at_ns=_protect_ns(scene, entries))] if scene.held else []
+    return found + _end(scene)
 
 
-def _begin(scene: Scene) -> list[Move]:
-    if scene.now_ns <= scene.slot.since_ns + scene.ttl_ns:
-        return [Move("enter", qty=scene.slot.qty)]
-    return [Move("done", why="the entry was not said in time")]
+def _end(scene: Scene) -> list[Move]:
+    return [Move("wait", at_ns=scene.slot.until_ns)] if scene.slot.until_ns else []
+
+
+def _may_begin(scene: Scene) -> bool:
+    slot = scene.slot
+    missing = slot.grows and not slot.entry and not scene.latched
+    if not missing or abs(slot.qty) - abs(scene.held) < scene.least:
+        return False
+    # What had to be closed before it may have taken a while.
+    free_ns = max((order.ended_ns for order in scene.orders.values()), default=0)
+    return scene.now_ns <= max(slot.since_ns, free_ns) + scene.ttl_ns
 
 
 def _how_it_ended(scene: Scene) -> str:
     orders = scene.orders.values()
     if any(order.intent.leg == "stop" and order.filled for order in orders):
         return "stop"
+    if scene.slot.grows and not scene.slot.entry and not scene.slot.had:
+        return "the entry was not said in time"
     if any(order.filled for order in orders):
         return "the position is gone"
     return "the entry had no answer"
 
 
-def _flatten(scene: Scene, stops: dict[str, Order]) -> list[Move]:
+def _close(scene: Scene, stops: dict[str, Order], qty: int) -> list[Move]:
+    # A stop holds back what it protects: the exchange sells it only once.
     if stops:
         return _clear(scene, stops, "the position is given up")
-    if not scene.held:
+    if not qty:
         return []
-    return _rested(scene) or [Move("exit", qty=scene.held)]
+    return _rested(scene) or [Move("exit", qty=qty, side=_closing(scene))]
+
+
+def _closing(scene: Scene) -> Literal["buy", "sell"]:
+    return "sell" if scene.held > 0 else "buy"
 
 
 def _protect(scene: Scene, stops: dict[str, Order]) -> list[Move]:
     slot = scene.slot
-    end = [Move("wait", at_ns=slot.until_ns)] if slot.until_ns else []
+    if why := _reached(scene):
+        return [Move("done", why=why)]
     fitting = [order for order in stops.values() if _fits(scene, order)]
-    if slot.stop_px == 0 or (fitting and len(stops) == 1):
-        return end
+    if fitting and len(stops) == 1:
+        return _end(scene)
     if stops:
-        return _clear(scene, stops, "the stop does not fit the position") + end
-    if 0 < scene.bid_px <= slot.stop_px:
-        return [Move("done", why="stop")]
-    return _rested(scene) or [Move("stop", qty=scene.held), *end]
+        return _clear(scene, stops, "the stop does not fit the position") + _end(scene)
+    if not slot.stop_px:
+        return _end(scene)
+    stop = Move("stop", qty=abs(scene.held), side=_closing(scene))
+    return _rested(scene) or [stop, *_end(scene)]
+
+
+def _reached(scene: Scene) -> str:
+    """Return what the market has reached: a take, or a stop where none rests at the exchange."""
+    slot, sign = scene.slot, 1 if scene.held > 0 else -1
+    px = scene.bid_px if sign > 0 else scene.ask_px
+    if px <= 0:
+        return ""
+    if slot.take_px and (px - slot.take_px) * sign >= 0:
+        return "take"
+    rests = any(o.intent.leg == "stop" and not o.place.terminal for o in scene.orders.values())
+    if slot.stop_px and not rests and (px - slot.stop_px) * sign <= 0:
+        return "stop"
+    return ""
 
 
 def _fits(scene: Scene, order: Order) -> bool:
-    wanted = (scene.held, scene.slot.stop_px)
+    wanted = (abs(scene.held), scene.slot.stop_px)
     return (order.left, order.intent.stop_px) == wanted and not order.cancel_asked
 
 
-def _clear(scene: Scene, stops: dict[str, Order], why: str) -> list[Move]:
+def _clear(scene: Scene, orders: dict[str, Order], why: str) -> list[Move]:
     waits = _rested(scene)
     found = [
         Move("cancel", order_id=order_id, why=why)
-        for order_id, order in stops.items()
+        for order_id, order in orders.items()
         if order.place.state in CANCELABLE and scene.now_ns >= _cancel_ns(scene, order)
     ]
     if found:
         return waits or found
-    again = [Move("wait", at_ns=_cancel_ns(scene, order)) for order in _in_cancel(stops)]
-    return [*_await_answers(scene, stops), *again]
+    again = [Move("wait", at_ns=_cancel_ns(scene, order)) for order in _in_cancel(orders)]
+    return [*_await_answers(scene, orders), *again]
 
 
-def _in_cancel(stops: dict[str, Order]) -> list[Order]:
-    return [o for o in stops.values() if o.place.state in CANCELABLE and o.cancel_asked]
+def _in_cancel(orders: dict[str, Order]) -> list[Order]:
+    return [o for o in orders.values() if o.place.state in CANCELABLE and o.cancel_asked]
 
 
 def _cancel_ns(scene: Scene, order: Order) -> int:

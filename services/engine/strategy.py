@@ -1,111 +1,178 @@
-"""What a strategy is: a plain class that is asked, and answers with what it wants to hold.
+"""What an author of a strategy writes against: the only module of the house that one imports.
 
-Floats belong to the author; exact integers stay in the engine. A strategy reads what it is given
-and remembers nothing else, so the same event and view lead to the same answer.
+Floats belong to the author; exact integers stay in the engine. There is one instance for each
+symbol. It reads what it is given and remembers its declared `State` alone, so that the same
+event, view and state lead to the same answer in a backtest, in a replay and in the night.
 """
 
-import re
 from abc import ABC
-from itertools import pairwise
-from math import fsum, log, sqrt
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from schema.forecast import Forecast
-from schema.market import Bar
+from services.engine.bars import Bars
+from services.engine.plain import SIMPLE, TEXT_MAX, told
+from services.engine.view import Bar, View
 
-DEVIATION_BARS_MIN = 30
-TEXT_MAX = 300
+__all__ = [
+    "Bar",
+    "Bars",
+    "Denial",
+    "Fill",
+    "Forecast",
+    "Params",
+    "State",
+    "Strategy",
+    "Target",
+    "View",
+]
+
+NOTES_MAX = 128
+"""Beside one answer: all of it travels as one message."""
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A strategy's parameters, with defaults; a comment `# 5..50` is a range, `# live` a mark.
+
+    A parameter with that mark changes while a position is open without a reload.
+    """
+
+
+class State(msgspec.Struct):
+    """What a strategy remembers of one symbol, with defaults: plain numbers, text, lists, dicts."""
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """A part of an own order that was filled; `leg` is entry, exit or stop."""
+
+    side: Literal["buy", "sell"]
+    qty: float
+    price: float
+    fee: float  # in the quote asset; 0 when it was paid in another
+    leg: str
+
+
+class Denial(msgspec.Struct, frozen=True):
+    """An own order that did not come to be, by whom and why; `code` as in MAX_POSITION_EXCEEDED."""
+
+    code: str
+    detail: str
+    leg: str
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What a strategy wants from now on, and why."""
+    """What a strategy wants to hold from now on, and why.
 
-    kind: Literal["enter", "flat", "keep"]
-    why: str
-    notional: float = 0.0  # quote money that an entry may cost
-    stop: float = 0.0  # price at which the position is given up; 0: none
-    until_ns: int = 0  # market time at which it is closed at the latest; 0: never
+    A size below zero is a short. The same target again changes nothing; another stop, take or
+    expiry is followed at once, another size when it differs enough (`engine.resize_pct`; a `qty`
+    always). A short `why` is a tag: figures of a run are told for each.
+    """
+
+    kind: Literal["weight", "qty", "notional", "flat", "keep"]
+    size: float = 0.0
+    why: str = ""
+    limit: float = 0.0  # an entry waits for this price; 0: at the market
+    stop: float = 0.0  # the position is given up here, by an order at the exchange; 0: nowhere
+    take: float = 0.0  # the position is closed here with a gain, watched by the engine; 0: nowhere
+    expires: int = 0  # market time in ns at which it becomes flat; 0: never
 
     @classmethod
-    def enter(cls, notional: float, why: str, *, stop: float = 0.0, until_ns: int = 0) -> "Target":
-        """Want a long position that costs about so much."""
-        return cls("enter", why, notional, stop, until_ns)
+    def weight(cls, share: float, **rest: Any) -> "Target":
+        """Want a position worth a share of `view.equity`, from -1 to 1."""
+        return cls("weight", share, **rest)
 
     @classmethod
-    def flat(cls, why: str) -> "Target":
+    def qty(cls, qty: float, **rest: Any) -> "Target":
+        """Want a position of so many units of the base asset."""
+        return cls("qty", qty, **rest)
+
+    @classmethod
+    def notional(cls, money: float, **rest: Any) -> "Target":
+        """Want a position worth so much of the quote asset."""
+        return cls("notional", money, **rest)
+
+    @classmethod
+    def flat(cls, why: str = "") -> "Target":
         """Want no position."""
-        return cls("flat", why)
+        return cls("flat", why=why)
 
     @classmethod
-    def keep(cls, why: str) -> "Target":
-        """Want what there is."""
-        return cls("keep", why)
-
-
-class View(msgspec.Struct, frozen=True):
-    """One symbol as a strategy sees it; `closes` of the bars that it trades on, oldest first."""
-
-    symbol: str
-    now_ns: int
-    price: float
-    position: float  # its own
-    average: float  # price that its position cost; 0 when flat
-    equity: float  # of the account
-    least: float  # quote money that the smallest order costs
-    step_ns: int
-    closes: tuple[float, ...]
-
-    @property
-    def long(self) -> bool:
-        return self.position > 0
-
-    def deviation(self, horizon_ns: int) -> float | None:
-        """Return the standard deviation of log returns over a horizon; None with too few bars."""
-        if len(self.closes) <= DEVIATION_BARS_MIN:
-            return None
-        logs = [log(close) for close in self.closes]
-        moves = [after - before for before, after in pairwise(logs)]
-        mean = fsum(moves) / len(moves)
-        variance = fsum((move - mean) ** 2 for move in moves) / (len(moves) - 1)
-        return sqrt(variance * horizon_ns / self.step_ns)
-
-
-def plain(value: object) -> str:
-    """Return a value as text of letters alone that is the same in every process: no address."""
-    text = str(value)[:TEXT_MAX].encode(errors="replace").decode()
-    return re.sub(r"0x[0-9a-f]+", "0x", text)
+    def keep(cls, why: str = "") -> "Target":
+        """Want what there is; None says the same without a reason."""
+        return cls("keep", why=why)
 
 
 class Strategy(ABC):
     """Asked at each event; None means that it has nothing to say of this one."""
 
-    name: ClassVar[str]
-    symbols: tuple[str, ...] = ()
-    every_ns: int = 0  # market time between two timers; 0: none
+    timeframe: ClassVar[str] = "1m"  # of the bars in `view` and in `on_bar`
+    warmup: ClassVar[int] = 1  # closed bars that `view` holds at least, before anything is asked
+    also: ClassVar[Mapping[str, int]] = {}  # "1h" or "ETH/USDT 5m": bars of these, `view["1h"]`
+    every_s: int = 0  # market seconds between two timers; may be a property; 0: none
 
-    def __init__(self) -> None:
-        self._notes: dict[str, str] = {}
+    Params: ClassVar[type] = Params
+    State: ClassVar[type] = State
+
+    params: Any
+    state: Any
+
+    def __init__(self, params: Any = None, state: Any = None) -> None:
+        hold = object.__setattr__
+        hold(self, "params", type(self).Params() if params is None else params)
+        hold(self, "state", type(self).State() if state is None else state)
+        hold(self, "_notes", {})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        kind = type(self).__name__
+        raise AttributeError(
+            f"{kind}.{name} cannot be set: a restart would forget it. "
+            f"Declare it in {kind}.State and write self.state.{name}"
+        )
 
     def note(self, **values: object) -> None:
-        """Put values beside the next answer, for people; they decide nothing."""
-        for name, value in values.items():
-            self._notes[name] = f"{value:.6g}" if isinstance(value, float) else plain(value)
+        """Put values beside the next answer, for people and charts; they decide nothing."""
+        self._notes.update(values)  # type: ignore[attr-defined]
 
-    def take_notes(self) -> tuple[tuple[str, str], ...]:
-        """Return the notes of one answer, each once."""
-        notes, self._notes = self._notes, {}
-        return tuple(notes.items())
+    def take_notes(self) -> tuple[tuple[str, object], ...]:
+        """Return the notes of one answer, each once.
 
-    def on_forecast(self, forecast: Forecast, view: View) -> Target | None:
-        """Answer to a fresh forecast of a symbol."""
-        return None
+        Numbers become text where a decision is said; whatever may be somebody's code does here.
+        """
+        notes: dict[str, object] = self._notes  # type: ignore[attr-defined]
+        if not notes:
+            return ()
+        if len(notes) > NOTES_MAX:
+            raise ValueError(f"{len(notes)} notes beside one answer; at most {NOTES_MAX} are kept")
+        taken = [
+            (
+                name
+                if type(name) is str and len(name) <= TEXT_MAX and name.isascii()
+                else told(name),
+                at if type(at) in SIMPLE else told(at),
+            )
+            for name, at in notes.items()
+        ]
+        notes.clear()
+        return tuple(taken)
 
     def on_bar(self, bar: Bar, view: View) -> Target | None:
         """Answer to a bar that has just closed."""
         return None
 
-    def on_timer(self, at_ns: int, view: View) -> Target | None:
-        """Answer to the strategy's timer."""
+    def on_forecast(self, forecast: Forecast, view: View) -> Target | None:
+        """Answer to a fresh forecast of the symbol."""
+        return None
+
+    def on_fill(self, fill: Fill, view: View) -> Target | None:
+        """Answer to a fill of an own order."""
+        return None
+
+    def on_denied(self, denial: Denial, view: View) -> Target | None:
+        """Answer to an own order that risk, the gateway or the exchange refused."""
+        return None
+
+    def on_timer(self, now: int, view: View) -> Target | None:
+        """Answer to the timer of `every_s`; `now` is market time in ns."""
         return None

@@ -1,141 +1,73 @@
 """An engine on a desk: a test plays the market and the gateway, message by message."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from bus.service import Heard, Said, Service
 from bus.turn import run_turn
-from schema.approval import order_hash
-from schema.forecast import Forecast
-from schema.head import Local, Message
+from schema.head import Local, Message, Noticed
 from schema.house import Command, CommandDone, PeerSeen, Started, Timer, Wake
-from schema.market import Bar, FeedStatus, Instrument, Quote
+from schema.identity import strategy_tag
+from schema.market import FeedStatus
 from schema.messages import decode, encode
-from schema.orders import (
-    Deposit,
-    Fill,
-    OrderAccepted,
-    OrderCanceled,
-    OrderDenied,
-    OrderPendingCancel,
-    OrderSubmitted,
-)
+from schema.orders import Fill, OrderAccepted, OrderCanceled, OrderDenied, OrderPendingCancel
+from schema.strategy import StrategiesOffered
 from schema.streams import home
-from schema.trading import CancelIntent, Decision, OrderIntent, Verdict
+from schema.trading import CancelIntent, Decision, OrderIntent
+from services.engine.books import slot_of
 from services.engine.core import Engine
-from services.engine.shipped import strategies
-from services.engine.strategy import Strategy
-from tests.services.shipped import shipped
-
-SYMBOL = "BTC/USDT"
-START_NS = 1_750_000_020_000_000_000 // 60_000_000_000 * 60_000_000_000
-MINUTE_NS = 60_000_000_000
-SECOND_NS = 1_000_000_000
-TTL_NS = 30 * SECOND_NS
-"""What an order lives, at the scale of the desk."""
-
-PX = 6_000_000
-WORLD = "local-test"
-
-
-def settings(*names: str) -> Any:
-    listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
-    return shipped(
-        RRR_ENGINE__STRATEGIES=listed,
-        RRR_ENGINE__INTENT_TTL_MS="3000",
-        RRR_INGEST__SYMBOLS=f'["{SYMBOL}"]',
-        RRR_PREDICTOR__TIMEFRAME="1m",
-        RRR_RISK__STALE_DATA_MS="10000",
-        RRR_CLOCK__SCALE="10",
-        RRR_THRESHOLD__BUDGET="10000",
-        RRR_THRESHOLD__ENTER="0.54",
-        RRR_THRESHOLD__EXIT="0.48",
-        RRR_THRESHOLD__RISK_BPS="20",
-        RRR_THRESHOLD__STOP_DEVIATIONS="4.0",
-        RRR_THRESHOLD__HOLD_BARS="60",
-        RRR_PULSE__NOTIONAL="50",
-        RRR_PULSE__EVERY_S="300",
-        RRR_PULSE__HOLD_S="120",
-    )
-
-
-def engine(*names: str, made: tuple[Strategy, ...] | None = None) -> Engine:
-    chosen = settings(*(names or ("threshold",)))
-    return Engine(chosen, WORLD, strategies(chosen) if made is None else made)
-
-
-def instrument(**changes: Any) -> Instrument:
-    values: dict[str, Any] = {
-        "ts_event": START_NS, "symbol": SYMBOL, "venue_symbol": "BTCUSDT", "base": "BTC",
-        "quote": "USDT", "px_exp": 2, "qty_exp": 5, "quote_exp": 7, "tick": 1, "lot": 1,
-        "min_px": 1, "max_px": 100_000_000, "min_qty": 1, "max_qty": 900_000_000,
-        "min_notional": 50_000_000,
-    }  # fmt: skip
-    return Instrument(**values | changes)
-
-
-def quote(now_ns: int, px: int = PX, symbol: str = SYMBOL) -> Quote:
-    return Quote(
-        ts_event=now_ns, symbol=symbol, bid_px=px - 1, bid_qty=100_000, ask_px=px + 1,
-        ask_qty=100_000, px_exp=2, qty_exp=5,
-    )  # fmt: skip
-
-
-def bar(open_ns: int, close: int = PX) -> Bar:
-    return Bar(
-        ts_event=open_ns + MINUTE_NS, symbol=SYMBOL, timeframe="1m", open_ns=open_ns, open=close,
-        high=close, low=close, close=close, volume=1, quote_volume=1, trades=1, px_exp=2,
-        qty_exp=5, quote_exp=7,
-    )  # fmt: skip
-
-
-def forecast(now_ns: int, probability: float, trace: int = 77) -> Forecast:
-    open_ns = now_ns // MINUTE_NS * MINUTE_NS - MINUTE_NS
-    return Forecast(
-        ts_event=open_ns + MINUTE_NS, trace=trace, symbol=SYMBOL, timeframe="1m",
-        bar_open_ns=open_ns, horizon_ns=15 * MINUTE_NS, probability_up=probability,
-        confidence=0.1, source="baseline",
-    )  # fmt: skip
-
-
-def submitted(intent: OrderIntent, now_ns: int) -> OrderSubmitted:
-    verdict = Verdict(
-        ts_event=now_ns, client_order_id=intent.client_order_id, order_hash=order_hash(intent),
-        approved=True, code="OK", detail="", epoch=1, expires_ns=now_ns,
-    )  # fmt: skip
-    return OrderSubmitted(
-        ts_event=now_ns, trace=intent.trace, client_order_id=intent.client_order_id,
-        intent=intent, verdict=verdict, signed_ms=1, symbol=intent.symbol,
-    )  # fmt: skip
+from services.engine.state import Slot
+from tests.services.engine.engine_made import (
+    MINUTE_NS,
+    PX,
+    SECOND_NS,
+    START_NS,
+    SYMBOL,
+    Made,
+    bar,
+    forecast,
+    instrument,
+    money,
+    quote,
+    submitted,
+)
 
 
 class Desk:
     """One engine, its clock and its timers; what it says is kept in order."""
 
-    def __init__(self, core: Engine, now_ns: int = START_NS) -> None:
-        self.core = core
+    def __init__(self, made: Made, now_ns: int = START_NS) -> None:
+        self.core, self.offers = made
         self.now_ns = now_ns
         self.said: list[Message] = []
+        self.noticed: list[Noticed] = []
         self.done: list[CommandDone] = []
         self.wakes: dict[str, int] = {}
         self._trades = 0
         self._pos = 0
 
-    def open(self, *, bars: int = 60, deposit: bool = True) -> "Desk":
+    def open(self, *, bars: int = 260, deposit: bool = True) -> "Desk":
         """Start with everything there that an entry needs."""
-        self.hear(Started(epoch=1, grade="fresh"), instrument())
-        self.hear(FeedStatus(ts_event=self.now_ns, symbol=SYMBOL, state="OK", reason=""))
-        for n in range(bars, 0, -1):
-            wobble = 3_000 if n % 2 else -3_000
-            self.hear(bar(self.now_ns - n * MINUTE_NS, PX + wobble))
+        self.hear(Started(epoch=1, grade="fresh"), StrategiesOffered(offers=self.offers))
+        for symbol in self.core.terms.symbols:
+            self.lists(symbol, bars)
         if deposit:
             self.hear(money(self.now_ns, 100_000))
         self.peers()
         self.pass_time(12 * SECOND_NS)
-        self.hear(quote(self.now_ns))
+        self.hear(*(quote(self.now_ns, symbol=symbol) for symbol in self.core.terms.symbols))
         return self
+
+    def lists(self, symbol: str, bars: int) -> None:
+        """Tell of a symbol, and of what it did before."""
+        self.hear(instrument(symbol=symbol))
+        self.hear(FeedStatus(ts_event=self.now_ns, symbol=symbol, state="OK", reason=""))
+        for n in range(bars + 3, 3, -1):  # Old enough that nobody is asked about them.
+            wobble = 3_000 if n % 2 else -3_000
+            self.hear(bar(self.now_ns - n * MINUTE_NS, PX + wobble, symbol))
 
     def peers(self, state: str = "READY", *names: str) -> None:
         """Tell of the other services."""
@@ -146,6 +78,7 @@ class Desk:
         """Hear messages in one turn; return what is said."""
         outcome = run_turn(self.core, [self._placed(m) for m in messages], self.now_ns)
         self.said += outcome.said
+        self.noticed += [noticed for _, noticed in outcome.noticed]
         self._perform(outcome.effects)
         return outcome.said
 
@@ -173,6 +106,42 @@ class Desk:
         self.pass_time(MINUTE_NS - self.now_ns % MINUTE_NS + SECOND_NS, px)
         return self.hear(forecast(self.now_ns, probability))
 
+    def wants(self, wish: str, px: int = PX, symbol: str = SYMBOL) -> list[Message]:
+        """Tell strategies what to want, as `told` understands it, at a fresh quote."""
+        wish = wish if ":" in wish else f"told:{wish}"
+        self.pass_time(MINUTE_NS - self.now_ns % MINUTE_NS + SECOND_NS)
+        for other in self.core.terms.symbols:
+            self.hear(quote(self.now_ns, px, other))
+        return self.hear(forecast(self.now_ns, 0.5, symbol=symbol, source=wish))
+
+    def bar(self, close: int = PX) -> list[Message]:
+        """Close the next minute."""
+        self.pass_time(MINUTE_NS - self.now_ns % MINUTE_NS + SECOND_NS)
+        self.hear(quote(self.now_ns, close))
+        return self.hear(bar(self.now_ns // MINUTE_NS * MINUTE_NS - MINUTE_NS, close))
+
+    def slot(self, name: str = "told", symbol: str = SYMBOL) -> Slot:
+        """Return what a strategy wants of a symbol."""
+        return slot_of(self.core.state.books, name, symbol)
+
+    def held(self, name: str = "", symbol: str = SYMBOL) -> Fraction:
+        """Return what the account, or one strategy, holds of a symbol."""
+        tag = strategy_tag(name) if name else ""
+        holding = self.core.state.books.ledger.holding(symbol, tag)
+        return Fraction(holding.qty, 10**holding.qty_exp) if holding else Fraction(0)
+
+    def take(self, said: Sequence[Message], fee: int = 0) -> list[Message]:
+        """Accept and fill all entries and exits of what was said; accept and cancel the rest."""
+        found: list[Message] = []
+        for message in said:
+            if isinstance(message, CancelIntent):
+                found += self.cancel(message.client_order_id)
+            elif isinstance(message, OrderIntent):
+                found += self.accept(message)
+                if message.leg != "stop" and not message.limit_px:
+                    found += self.fill(message, fee=fee)
+        return found + self.take(found, fee) if found else []
+
     def accept(self, intent: OrderIntent) -> list[Message]:
         """Submit and accept an order."""
         accepted = OrderAccepted(
@@ -195,12 +164,13 @@ class Desk:
     ) -> Fill:
         self._trades += 1
         qty = qty or intent.qty
+        paid_in = intent.symbol.split("/")[intent.side == "sell"]
         fill = Fill(
             ts_event=self.now_ns, trace=intent.trace, client_order_id=intent.client_order_id,
             symbol=intent.symbol, side=intent.side, venue_order_id="1",
             venue_trade_id=str(self._trades), px=px, qty=qty, quote_qty=px * qty, fee=fee,
-            fee_asset="BTC" if intent.side == "buy" else "USDT", maker=False, px_exp=2, qty_exp=5,
-            quote_exp=7, fee_exp=8, cum_qty=qty,
+            fee_asset=paid_in, maker=False, px_exp=2, qty_exp=5, quote_exp=7, fee_exp=8,
+            cum_qty=qty,
         )  # fmt: skip
         return msgspec.structs.replace(fill, **changes)
 
@@ -252,12 +222,6 @@ class Desk:
                 self.done.append(effect)
 
 
-def money(now_ns: int, amount: int) -> Deposit:
-    return Deposit(
-        ts_event=now_ns, asset="USDT", amount=amount * 10**7, exp=7, venue_id=f"opening {amount}"
-    )
-
-
 def only(said: Sequence[Message], kind: Any) -> Any:
     """Return the one message of a kind."""
     (found,) = [m for m in said if isinstance(m, kind)]
@@ -272,8 +236,8 @@ def none_ordered(said: Sequence[Message]) -> bool:
     return not any(isinstance(m, OrderIntent | CancelIntent) for m in said)
 
 
-def restarted(core: Service, again: Engine) -> Engine:
+def restarted(core: Service, again: Made) -> Engine:
     """Return an engine that goes on from the snapshot of another one."""
     data = msgspec.msgpack.encode(core.state)
-    again.state = msgspec.msgpack.decode(data, type=type(again.state))
-    return again
+    again.core.state = msgspec.msgpack.decode(data, type=type(again.core.state))
+    return again.core

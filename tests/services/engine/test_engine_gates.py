@@ -18,16 +18,15 @@ from schema.trading import (
     StrategyPaused,
     StrategyResumed,
 )
-from tests.services.engine.engine_desk import (
+from tests.services.engine.engine_desk import Desk, none_ordered, only
+from tests.services.engine.engine_made import (
     MINUTE_NS,
     SECOND_NS,
     SYMBOL,
-    Desk,
     engine,
     forecast,
     instrument,
-    none_ordered,
-    only,
+    told,
 )
 
 
@@ -73,7 +72,7 @@ GATES: list[tuple[str, Callable[[Desk], object]]] = [
     ("BTC/USDT is locked by engine: lost twice", lambda d: lock(d, SYMBOL)),
     ("* is locked by engine: lost twice", lambda d: lock(d, "*")),
     ("BTC/USDT is locked by risk: Cooldown: rest", protect),
-    ("NOTIONAL_BELOW_MINIMUM", lambda d: d.hear(instrument(min_notional=20_000 * 10**7))),
+    ("QUANTITY_BELOW_MINIMUM", lambda d: d.hear(instrument(min_notional=20_000 * 10**7))),
 ]
 
 
@@ -117,9 +116,10 @@ def test_gates_that_open_again_let_entries_through() -> None:
     assert only(desk.forecast(0.7), OrderIntent).leg == "entry"
 
 
-def test_without_volatility_or_money_it_says_what_is_missing() -> None:
+def test_without_bars_or_money_it_says_what_is_missing() -> None:
     desk = Desk(engine()).open(bars=10)
-    assert only(desk.forecast(0.7), Decision).reason.startswith("the volatility is not known yet")
+    cold = only(desk.forecast(0.7), Decision)
+    assert (cold.action, cold.reason) == ("hold", "it warms up: 10 of 240 bars of BTC/USDT 1m")
     poor = Desk(engine()).open(deposit=False)
     refusal = only(poor.forecast(0.7), Decision)
     assert refusal.action == "refuse"
@@ -143,7 +143,7 @@ def test_a_pause_is_said_once_and_a_resume_ends_it() -> None:
 def test_a_command_that_nobody_knows_is_told_what_there_is(
     verb: str, args: tuple[str, ...]
 ) -> None:
-    done = Desk(engine()).command(verb, *args)
+    done = Desk(engine()).open(bars=1).command(verb, *args)
     assert not done.ok
     assert "pause NAME WHY" in done.text or "expected threshold" in done.text
 
@@ -177,3 +177,35 @@ def test_a_failed_strategy_stays_failed_until_somebody_resumes_it() -> None:
     assert [stop["what"] for stop in stops(desk)] == ["strategy failed"]
     desk.command("resume", "threshold", "mended")
     assert only(desk.forecast(0.7), OrderIntent)
+
+
+def test_a_person_closes_what_a_strategy_holds_and_it_stays_out() -> None:
+    desk = Desk(engine(made=(told(),))).open()
+    assert desk.command("close", "told", "enough").text.startswith("told holds nothing")
+    desk.command("resume", "told", "go on")
+    desk.take(desk.wants("qty 0.05 stop=59000"))
+    stop = desk.orders()[-1]
+    done = desk.command("close", "told", "enough")
+    assert done.text == f"told closes {SYMBOL}; it enters no more until it is resumed"
+    exit_ = only(desk.cancel(stop.client_order_id), OrderIntent)
+    assert (exit_.leg, exit_.qty) == ("exit", 5_000)
+    desk.take([exit_])
+    assert desk.held() == 0
+    assert only(desk.wants("qty 0.05"), Decision).action == "refuse"
+    assert [stop["why"] for stop in stops(desk)] == ["enough"]
+
+
+def test_what_runs_is_told_with_what_it_holds_and_wants() -> None:
+    desk = Desk(engine(made=(told(short=True), told("two", role="shadow")))).open()
+    desk.take(desk.wants("qty 0.05 stop=59000 take=61000 why=up"))
+    desk.command("pause", "two", "look")
+    lock(desk, SYMBOL)
+    first, second = msgspec.json.decode(desk.command("strategies").body)
+    assert (first["name"], first["mode"], first["short"]) == ("told", "trade", True)
+    assert (first["budget"], first["worth"], first["latch"]) == (10_000, 10_000, "")
+    assert (first["file"], first["params"]) == ("strategies/told.py", {"me": "told"})
+    (row,) = first["symbols"]
+    assert (row["symbol"], row["position"], row["cost"]) == (SYMBOL, "0.05000000", "3000.0000000")
+    assert (row["wants"], row["stop"], row["take"]) == ("0.05000", "59000.00", "61000.00")
+    assert (row["why"], row["locked"]) == ("up", "lost twice")
+    assert (second["mode"], second["latch"]) == ("shadow", "strategy paused by me: look")

@@ -1,11 +1,13 @@
 """Laws of steering: whatever the gateway says in whatever order, and however time passes."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schema.head import Message
 from schema.ledger import Holding
 from schema.lifecycle import TERMINAL, Place
 from schema.market import Instrument
@@ -21,19 +23,22 @@ from schema.orders import (
     OrderUnconfirmed,
 )
 from schema.trading import CancelIntent, OrderIntent
-from schema.units import floor_scale
-from services.engine.sizing import lots_for, sellable, trigger
-from services.engine.state import Order, State
-from services.engine.steer import LAPSE_TTLS
-from tests.services.engine.engine_desk import (
+from services.engine.acting import scene_of
+from services.engine.resting import needs_nothing
+from services.engine.sizing import closable, lots_for, trigger
+from services.engine.state import Order
+from services.engine.steer import LAPSE_TTLS, steer
+from tests.services.engine.engine_desk import Desk, restarted
+from tests.services.engine.engine_made import (
     PX,
     SECOND_NS,
     SYMBOL,
     TTL_NS,
-    Desk,
     engine,
     instrument,
+    quote,
     submitted,
+    told,
 )
 
 QUIET = (
@@ -48,28 +53,73 @@ QUIET = (
     OrderExpired,
 )
 
+LONGS = ("0.02", "0.05", "0.08")
+WISHES = st.builds(
+    "qty {}{} {} {} {}".format,
+    st.sampled_from(["", "", "-"]),
+    st.sampled_from(LONGS),
+    st.sampled_from(["", "stop", "stop", "tight"]),
+    st.sampled_from(["", "", "limit"]),
+    st.sampled_from(["", "", "take", "expires"]),
+)
+SAYINGS = st.one_of(st.just("flat"), st.just("keep"), WISHES, WISHES, WISHES)
+
 doings = st.lists(
     st.tuples(
         st.sampled_from(
-            ["event", "fill", "serve", "serve", "submit", "forecast", "forecast", "time", "restart"]
+            [
+                "event",
+                "fill",
+                "serve",
+                "serve",
+                "serve",
+                "submit",
+                "wish",
+                "wish",
+                "wish",
+                "time",
+                "restart",
+                "pause",
+                "resume",
+                "reload",
+                "px",
+            ]
         ),
         st.sampled_from([0, 0, 0, 1, 2]),  # which order, counted from the newest
         st.sampled_from(QUIET),
         st.integers(1, 4),  # quarters of what is filled
-        st.sampled_from([0.3, 0.5, 0.7]),
+        SAYINGS,
     ),
     min_size=15,
     max_size=40,
 )
 
+Doing = tuple[str, int, Any, int, str]
+PXS = (PX, PX - 40_000, PX + 40_000, PX - 150_000, PX + 150_000)
 
-def live(desk: Desk, leg: str) -> list[Order]:
+
+def spelt(wish: str, desk: Desk, px: int) -> str:
+    """Return a wish with its prices, each on its side of the market."""
+    sign = -1 if "-" in wish else 1
+    ends = {
+        "stop": f"stop={(px - sign * 100_000) / 100}",
+        "tight": f"stop={(px - sign * 50_000) / 100}",
+        "limit": f"limit={(px - sign * 20_000) / 100}",
+        "take": f"take={(px + sign * 60_000) / 100}",
+        "expires": f"expires={desk.now_ns + 200 * SECOND_NS}",
+    }
+    return " ".join(ends.get(word, word) for word in wish.split())
+
+
+def live(desk: Desk, *legs: str) -> list[Order]:
     """Return the orders that may fill; one that was never answered lapses in the end."""
     books: Any = desk.core.state.books
     return [
         order
         for order in books.orders.values()
-        if order.intent.leg == leg and order.place.state not in TERMINAL and not lapsed(desk, order)
+        if order.intent.leg in legs
+        and order.place.state not in TERMINAL
+        and not lapsed(desk, order)
     ]
 
 
@@ -79,67 +129,132 @@ def lapsed(desk: Desk, order: Order) -> bool:
 
 
 def position(desk: Desk) -> int:
-    holding = desk.core.state.books.ledger.holding(SYMBOL)
-    return 0 if holding is None else floor_scale(holding.qty, holding.qty_exp, 5)
+    """Return what is held, in whole lots, below 0 for a short."""
+    lots = desk.held() * 10**5
+    return int(lots)
 
 
-def do(desk: Desk, doing: tuple[str, int, Any, int, float]) -> None:
-    what, back, kind, quarters, probability = doing
-    orders = desk.orders()
-    chosen = orders[-1 - back] if back < len(orders) else None
-    if what == "forecast":
-        desk.forecast(probability)
-    elif what == "time":
-        desk.pass_time(quarters * 10 * SECOND_NS, PX)
-    elif what == "restart":
-        data = msgspec.msgpack.encode(desk.core.state)
-        desk.core.state = msgspec.msgpack.decode(data, type=State)
-    elif chosen is not None:
-        _tell(desk, chosen, what, kind, quarters)
+class Walk:
+    """A desk that a list of doings plays, and the laws that hold behind each of them."""
 
+    def __init__(self, *, short: bool) -> None:
+        self.short, self.px = short, PX
+        self.desk = Desk(engine(made=(told(short=short),))).open()
 
-def _tell(desk: Desk, intent: OrderIntent, what: str, kind: Any, quarters: int) -> None:
-    order = desk.core.state.books.orders.get(intent.client_order_id)
-    if what == "serve":
-        desk.accept(intent)
-        if intent.leg == "entry":
-            desk.fill(intent, fee=intent.qty)
-    elif what == "submit":
-        desk.hear(submitted(intent, desk.now_ns))
-    elif what == "fill":
+    def do(self, doing: Doing) -> None:
+        what, back, kind, quarters, wish = doing
+        desk = self.desk
+        match what:
+            case "wish":
+                desk.wants(spelt(wish, desk, self.px), self.px)
+            case "time":
+                desk.pass_time(quarters * 10 * SECOND_NS, self.px)
+            case "restart":
+                desk.core = restarted(desk.core, engine(made=()))
+            case "pause" | "resume":
+                desk.command(what, "told", "why")
+            case "reload":
+                offer = told(short=self.short, budget=9_999.0 + quarters)
+                desk.command("offer", msgspec.json.encode(offer).decode(), "why")
+            case "px":
+                self.px = PXS[back + quarters - 2]
+                desk.hear(quote(desk.now_ns, self.px))
+            case _ if back < len(desk.orders()):
+                self.tell(desk.orders()[-1 - back], what, kind, quarters)
+
+    def tell(self, intent: OrderIntent, what: str, kind: Any, quarters: int) -> None:
+        desk = self.desk
+        if what == "serve":
+            desk.accept(intent)
+            self.fill(intent, 4)
+        elif what == "submit":
+            desk.hear(submitted(intent, desk.now_ns))
+        elif what == "fill":
+            self.fill(intent, quarters)
+        else:
+            named = {field.name for field in msgspec.structs.fields(kind)}
+            venue = {"venue_order_id": "1"} if "venue_order_id" in named else {}
+            desk.tell(kind, intent.client_order_id, **venue)
+
+    def fill(self, intent: OrderIntent, quarters: int) -> None:
+        order = self.desk.core.state.books.orders.get(intent.client_order_id)
         left = intent.qty - order.filled if order is not None else 0
-        # A sale of more than there is would be refused by every exchange.
-        most = left if intent.side == "buy" else min(left, position(desk))
-        if most > 0:
-            desk.fill(intent, qty=max(1, most * quarters // 4))
-    else:
-        named = {field.name for field in msgspec.structs.fields(kind)}
-        desk.tell(
-            kind,
-            intent.client_order_id,
-            **({"venue_order_id": "1"} if "venue_order_id" in named else {}),
-        )
+        if intent.reduce_only:  # More than there is would be refused by every exchange.
+            held = position(self.desk) * (1 if intent.side == "sell" else -1)
+            left = min(left, held)
+        if left > 0:
+            fee = intent.qty if intent.side == "buy" and not self.short else 0
+            self.desk.fill(intent, max(1, left * quarters // 4), px=self.px, fee=fee)
 
-
-@settings(max_examples=60, deadline=None)
-@given(doings)
-def test_no_entry_is_said_beside_another_and_no_sale_exceeds_the_position(
-    found: list[tuple[str, int, Any, int, float]],
-) -> None:
-    desk = Desk(engine()).open()
-    for doing in found:
-        before = len(desk.said)
-        do(desk, doing)
-        for message in desk.said[before:]:
-            if isinstance(message, OrderIntent) and message.side == "sell":
-                assert message.qty <= position(desk)
-                assert len(live(desk, "stop")) + len(live(desk, "exit")) <= 1
-            elif isinstance(message, OrderIntent):
+    def check(self, said: list[Message]) -> None:
+        desk = self.desk
+        for message in said:
+            if not isinstance(message, OrderIntent):
+                continue
+            if message.leg == "entry":
                 assert len(live(desk, "entry")) == 1
+                assert self.short or message.side == "buy"
+                assert "told" not in desk.core.state.books.latches
+            else:
+                held = position(desk)
+                assert message.qty <= abs(held)
+                assert (message.side == "sell") == (held > 0)
+                assert len(live(desk, "stop", "exit")) == 1
         ids = [order.client_order_id for order in desk.orders()]
         assert len(ids) == len(set(ids))
-    cancels = [m.client_order_id for m in desk.said if isinstance(m, CancelIntent)]
-    assert set(cancels) <= {order.client_order_id for order in desk.orders()}
+        assert desk.held("told") == desk.held()
+        turn = desk.core._pass(desk.now_ns)
+        listed = turn.windows.instruments[SYMBOL]
+        if needs_nothing(turn, desk.slot(), listed):
+            assert steer(scene_of(turn, desk.slot(), listed)) == []
+
+
+@settings(max_examples=80, deadline=None)
+@given(doings, st.booleans())
+def test_no_entry_is_said_beside_another_and_no_exit_exceeds_the_position(
+    found: list[Doing],
+    short: object,
+) -> None:
+    walk = Walk(short=bool(short))
+    for doing in found:
+        before = len(walk.desk.said)
+        walk.do(doing)
+        walk.check(walk.desk.said[before:])
+    cancels = [m.client_order_id for m in walk.desk.said if isinstance(m, CancelIntent)]
+    assert set(cancels) <= {order.client_order_id for order in walk.desk.orders()}
+
+
+def served(desk: Desk) -> None:
+    """Answer all that is open, and what that leads to, as an exchange does at once."""
+    for _ in range(8):
+        said = desk.pass_time(5 * TTL_NS + SECOND_NS, PX)
+        for order in live(desk, "entry", "exit", "stop"):
+            if order.cancel_asked:
+                said += desk.cancel(order.intent.client_order_id)
+            elif order.place == Place():
+                said += desk.take([order.intent])
+        desk.take(said)
+
+
+@settings(max_examples=40, deadline=None)
+@given(doings)
+def test_in_the_end_it_holds_what_is_wanted_behind_one_stop(found: list[Doing]) -> None:
+    walk = Walk(short=True)
+    for doing in found:
+        walk.do(doing)
+    desk = walk.desk
+    for order in live(desk, "entry", "exit", "stop"):
+        desk.tell(OrderCanceled, order.intent.client_order_id)
+    walk.px = PX
+    desk.command("resume", "told", "why")
+    desk.wants("flat", PX)
+    served(desk)
+    assert position(desk) == 0
+    desk.wants("qty 0.05 stop=59000", PX)
+    served(desk)
+    assert position(desk) == 5_000
+    (stop,) = live(desk, "entry", "exit", "stop")
+    assert (stop.intent.leg, stop.left, stop.intent.stop_px) == ("stop", 5_000, 5_900_000)
 
 
 money = st.floats(0, 1e9, allow_nan=False)
@@ -156,13 +271,15 @@ def test_lots_never_cost_more_than_the_money(amount: float, px: int, lot: int) -
 
 @given(st.floats(0.01, 1e6), st.integers(1, 500))
 def test_a_stop_is_on_a_tick_and_never_nearer(price: float, tick: int) -> None:
-    px = trigger(price, instrument(tick=tick))
+    px = trigger(price, instrument(tick=tick), "sell")
+    bought = trigger(price, instrument(tick=tick), "buy")
     assert px % tick == 0
-    assert px <= price * 100
+    assert px <= Decimal(repr(price)) * 100 <= bought
+    assert bought % tick == 0
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(5, 9), prices)
 def test_what_is_sold_is_whole_lots_of_what_is_held(qty: int, exp: int, px: int) -> None:
-    held = sellable(Holding(2, exp, 8, qty=qty), instrument(lot=10), px)
+    held = max(0, closable(Holding(2, exp, 8, qty=qty), instrument(lot=10), px))
     assert held % 10 == 0
     assert held * 10 ** (exp - 5) <= max(0, qty)

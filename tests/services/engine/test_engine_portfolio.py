@@ -1,21 +1,23 @@
 """What the account is worth, told after fills and now and then, and never wrong."""
 
+from fractions import Fraction
+
 from schema.identity import client_order_id
 from schema.orders import Deposit, Fill, KillLevel
-from schema.trading import Portfolio, Position
-from tests.services.engine.engine_desk import (
+from schema.trading import OrderIntent, Portfolio, Position
+from tests.services.engine.engine_desk import Desk, none_ordered, only
+from tests.services.engine.engine_made import (
     PX,
     SECOND_NS,
     SYMBOL,
     TTL_NS,
     WORLD,
-    Desk,
     engine,
+    forecast,
     instrument,
     money,
-    none_ordered,
-    only,
     quote,
+    told,
 )
 
 E7 = 10**7
@@ -99,3 +101,66 @@ def test_a_position_is_said_with_every_fill_and_names_its_book() -> None:
     assert isinstance(stranger, Fill)
     found = [m for m in desk.hear(stranger) if isinstance(m, Position)]
     assert [m.strategy for m in found] == ["", "unattributed"]
+
+
+NAMES = ("told", "two", "gone")
+
+
+def test_virtual_positions_add_up_to_the_account_to_the_last_unit() -> None:
+    desk = Desk(engine(made=tuple(told(name) for name in NAMES))).open()
+
+    def add_up() -> None:
+        parts = sum(desk.held(name) for name in (*NAMES, "gateway"))
+        assert parts == desk.held()
+
+    for n, wish in enumerate(
+        ("qty 0.05|two:weight 0.3|gone:qty 0.011", "qty 0.03|two:flat", "flat|two:qty 0.07")
+    ):
+        for intent in [m for m in desk.wants(f"told:{wish}") if isinstance(m, OrderIntent)]:
+            desk.accept(intent)
+            for part in (intent.qty // 3, intent.qty - intent.qty // 3):
+                desk.fill(intent, part, px=PX + n, fee=part + n)  # In base, or in quote.
+                add_up()
+    assert desk.command("retire", "gone", "why").ok
+    add_up()
+    desk.hear(KillLevel(ts_event=desk.now_ns, level="FLATTEN", by="me", reason="enough"))
+    whole = int(desk.held() * 10**5)
+    desk.hear(closing(desk, whole // 2))
+    add_up()
+    desk.hear(closing(desk, whole - whole // 2))
+    add_up()
+    assert all(0 <= desk.held(name) < Fraction(1, 10**5) for name in NAMES)
+
+
+def test_the_position_of_a_retired_strategy_is_said_in_its_name() -> None:
+    desk = Desk(engine(made=(told(),))).open()
+    desk.take(desk.wants("qty 0.05 stop=59000"))
+    stop = desk.orders()[-1]
+    assert desk.command("retire", "told", "why").ok
+    said = desk.fill(stop, px=stop.stop_px)
+    assert {m.strategy: m.qty for m in said if isinstance(m, Position)} == {"": 0, "told": 0}
+
+
+BOTH = (SYMBOL, "ETH/USDT")
+
+
+def test_a_budget_is_one_for_all_symbols_of_a_strategy() -> None:
+    desk = Desk(engine(made=(told(symbols=BOTH), told("two", symbols=BOTH)), symbols=BOTH)).open()
+    first = only(desk.wants("weight 0.7"), OrderIntent)
+    second = only(desk.wants("weight 0.7", symbol=BOTH[1]), OrderIntent)  # The first is under way.
+    spent = first.qty * first.ref_px + second.qty * second.ref_px
+    assert 9_800 * E7 < spent <= 10_000 * E7
+    other = only(desk.wants("two:weight 0.7"), OrderIntent)
+    assert other.qty == first.qty
+    desk.take([first])
+    desk.take([second])
+    assert none_ordered(desk.wants("weight 0.7 why=again"))
+
+
+def test_what_others_lost_leaves_a_position_as_it_is() -> None:
+    desk = Desk(engine(made=(told(symbols=BOTH),), symbols=BOTH)).open()
+    for symbol in BOTH:
+        desk.take(desk.wants("weight 0.49", symbol=symbol))
+    desk.hear(quote(desk.now_ns, PX, BOTH[0]), quote(desk.now_ns, PX * 7 // 10, BOTH[1]))
+    said = desk.hear(forecast(desk.now_ns, 0.5, source="told:weight 0.49", bar_open_ns=1))
+    assert none_ordered(said)

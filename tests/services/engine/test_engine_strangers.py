@@ -2,24 +2,14 @@
 
 import msgspec
 
-from schema.house import PeerSeen
+from schema.house import PeerSeen, Started
 from schema.identity import client_order_id, strategy_tag
 from schema.lifecycle import State
 from schema.orders import Fill, KillLevel
+from schema.strategy import StrategiesOffered
 from schema.trading import CancelIntent, OrderIntent
-from services.engine.pulse import Pulse
-from tests.services.engine.engine_desk import (
-    PX,
-    SYMBOL,
-    WORLD,
-    Desk,
-    engine,
-    none_ordered,
-    only,
-    restarted,
-    settings,
-    submitted,
-)
+from tests.services.engine.engine_desk import Desk, none_ordered, only, restarted
+from tests.services.engine.engine_made import PX, SYMBOL, WORLD, engine, submitted
 
 
 def test_an_order_that_left_otherwise_than_it_is_remembered_is_what_left() -> None:
@@ -44,8 +34,10 @@ def test_a_repeated_intent_that_is_denied_leaves_its_live_order_alone() -> None:
 def test_what_a_strategy_that_is_gone_held_is_closed_by_flatten_too() -> None:
     desk = Desk(engine("threshold", "pulse")).open()
     desk.hold()
-    alone = (Pulse(settings("pulse").pulse, SYMBOL),)
-    desk.core = restarted(desk.core, engine("pulse", made=alone))
+    alone = engine("pulse")
+    desk.core = restarted(desk.core, alone)
+    desk.hear(Started(epoch=2, grade="exact"), StrategiesOffered(offers=alone.offers))
+    desk.peers()
     desk.hear(KillLevel(ts_event=desk.now_ns, level="FLATTEN", by="me", reason="enough"))
     ledger = desk.core.state.books.ledger
     holding = ledger.holding(SYMBOL)

@@ -12,21 +12,17 @@ from schema.orders import (
 )
 from schema.streams import STREAMS
 from schema.trading import CancelIntent, Decision, OrderIntent, Portfolio, Position
-from tests.services.engine.engine_desk import (
+from tests.services.engine.engine_desk import Desk, decisions, none_ordered, only, restarted
+from tests.services.engine.engine_made import (
     MINUTE_NS,
     PX,
     SECOND_NS,
     SYMBOL,
     TTL_NS,
-    Desk,
-    decisions,
     engine,
     forecast,
     instrument,
-    none_ordered,
-    only,
     quote,
-    restarted,
     submitted,
 )
 
@@ -84,7 +80,7 @@ def test_a_round_trip_ends_flat_with_the_books_exact() -> None:
 def test_a_forecast_that_says_little_holds_and_says_why_once() -> None:
     desk = Desk(engine()).open()
     first = only(desk.forecast(0.50), Decision)
-    assert (first.action, first.reason) == ("hold", "probability 0.500 below 0.54")
+    assert (first.action, first.reason) == ("hold", "probability below enter")
     repeats = [decisions(desk.forecast(0.50 + n / 1000)) for n in range(1, 20)]
     assert [len(found) for found in repeats].count(1) == 1
 
@@ -117,7 +113,7 @@ def test_the_hold_time_ends_without_a_forecast() -> None:
     desk = Desk(engine()).open()
     _, stop = desk.hold()
     said = desk.pass_time(61 * MINUTE_NS, PX)
-    assert only(said, Decision).reason == "the hold time is over"
+    assert only(said, Decision).reason == "the time is over"
     assert only(said, CancelIntent).client_order_id == stop.client_order_id
 
 

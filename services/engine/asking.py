@@ -1,0 +1,115 @@
+"""Who is asked about what happened, and in which words of an author's."""
+
+from collections.abc import Sequence
+
+from schema.forecast import Forecast
+from schema.market import Bar
+from schema.orders import Fill, OrderDenied, OrderRejected
+from schema.strategy import ShadowFill
+from schema.units import SECOND_NS
+from services.engine import strategy, view
+from services.engine.boundary import Guard
+from services.engine.deciding import Question, decide
+from services.engine.line import Pass
+from services.engine.roster import Cast, Roster
+from services.engine.state import Order
+
+
+def ask_bar(turn: Pass, guard: Guard, takers: Sequence[Cast], bar: Bar) -> None:
+    """Ask everybody who trades on these bars."""
+    shown = _shown(bar)
+    question = Question("on_bar", shown, f"bar {bar.timeframe} {bar.open_ns}", bar.open_ns)
+    for cast in takers:
+        if "on_bar" in cast.listens:
+            decide(turn, guard, cast, question)
+
+
+def ask_forecast(turn: Pass, guard: Guard, casts: Sequence[Cast], forecast: Forecast) -> None:
+    """Ask everybody who trades the symbol of a forecast."""
+    open_ns = forecast.bar_open_ns
+    question = Question("on_forecast", forecast, f"forecast {open_ns}", open_ns)
+    for cast in casts:
+        if "on_forecast" in cast.listens:
+            decide(turn, guard, cast, question)
+
+
+def ask_order(
+    turn: Pass,
+    guard: Guard,
+    cast: Cast | None,
+    order: Order,
+    message: Fill | OrderDenied | OrderRejected,
+) -> None:
+    """Tell the strategy behind an order what became of it."""
+    event = "on_fill" if isinstance(message, Fill) else "on_denied"
+    if cast is None or event not in cast.listens:
+        return
+    leg = order.intent.leg
+    if isinstance(message, Fill):
+        about: object = _filled(message, leg)
+        moment = f"fill {message.venue_trade_id}"
+    else:
+        about = strategy.Denial(message.code, message.detail, leg)
+        moment = f"denied {message.client_order_id}"
+    decide(turn, guard, cast, Question(event, about, moment))
+
+
+def ask_shadow(turn: Pass, guard: Guard, roster: Roster, key: str) -> None:
+    """Tell a shadow what it would have been filled at."""
+    name, _, symbol = key.partition(" ")
+    cast = roster.find(turn.books, name, symbol)
+    for n, (leg, fill) in enumerate(turn.windows.thought.pop(key, ())):
+        if cast is not None and cast.shadow and "on_fill" in cast.listens:
+            moment = f"shadow {fill.ts_event} {n}"
+            decide(turn, guard, cast, Question("on_fill", _thought(fill, leg), moment))
+
+
+def ask_timer(turn: Pass, guard: Guard, roster: Roster, name: str, at_ns: int) -> None:
+    """Ask a strategy at its timer, and set the next one."""
+    for cast in roster.of(turn.books, name):
+        if "on_timer" in cast.listens:
+            decide(turn, guard, cast, Question("on_timer", at_ns, f"timer {at_ns}"))
+    set_timer(turn, roster, name)
+
+
+def set_timer(turn: Pass, roster: Roster, name: str) -> None:
+    """Wake a strategy at the next whole multiple of its pause."""
+    pause_ns = roster.every_s(turn.books, name) * SECOND_NS
+    if pause_ns:
+        turn.wake(f"strategy {name}", (turn.now_ns // pause_ns + 1) * pause_ns)
+
+
+def _shown(bar: Bar) -> view.Bar:
+    unit = 10.0**bar.px_exp
+    return view.Bar(
+        bar.symbol,
+        bar.timeframe,
+        bar.open_ns,
+        bar.ts_event,
+        bar.open / unit,
+        bar.high / unit,
+        bar.low / unit,
+        bar.close / unit,
+        bar.volume / 10.0**bar.qty_exp,
+    )
+
+
+def _thought(fill: ShadowFill, leg: str) -> strategy.Fill:
+    return strategy.Fill(
+        side=fill.side,
+        qty=fill.qty / 10.0**fill.qty_exp,
+        price=fill.px / 10.0**fill.px_exp,
+        fee=fill.fee / 10.0**fill.quote_exp,
+        leg=leg,
+    )
+
+
+def _filled(fill: Fill, leg: str) -> strategy.Fill:
+    in_quote = fill.fee_asset == fill.symbol.partition("/")[2]
+    return strategy.Fill(
+        side=fill.side,
+        qty=fill.qty / 10.0**fill.qty_exp,
+        price=fill.px / 10.0**fill.px_exp,
+        fee=fill.fee / 10.0**fill.fee_exp if in_quote else 0.0,
+        leg=leg,
+    )

@@ -1,0 +1,66 @@
+"""What the engine says of a decision: to trade, or why not."""
+
+from schema.trading import Decision
+from services.engine.line import Pass, trace_of
+from services.engine.state import Slot
+
+Notes = tuple[tuple[str, str], ...]
+
+
+def exit_of(turn: Pass, slot: Slot, why: str, notes: Notes = (), bar_open_ns: int = 0) -> Decision:
+    """Return the decision that a slot's target is over."""
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=turn.trace or slot.trace,
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        action="exit",
+        reason=why,
+        bar_open_ns=bar_open_ns,
+        notes=notes,
+        moment=slot.moment,
+        px_exp=slot.px_exp,
+        qty_exp=slot.qty_exp,
+        shadow=turn.shadows(slot.strategy),
+    )
+
+
+def resized(turn: Pass, slot: Slot, qty: int) -> Decision:
+    """Return the decision that a target comes to another quantity by now."""
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=turn.trace or slot.trace,
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        action="adjust",
+        reason=slot.why,
+        moment=slot.moment,
+        qty=qty,
+        stop_px=slot.stop_px,
+        px_exp=slot.px_exp,
+        qty_exp=slot.qty_exp,
+        until_ns=slot.until_ns,
+        limit_px=slot.limit_px,
+        take_px=slot.take_px,
+        kind=slot.kind,
+        size=slot.size,
+        shadow=turn.shadows(slot.strategy),
+    )
+
+
+def no_trade(
+    turn: Pass, slot: Slot, action: str, why: str, moment: str, notes: Notes, bar_open_ns: int
+) -> Decision:
+    """Return the decision to hold, or that a target is refused."""
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=turn.trace or trace_of(slot.strategy, moment),
+        strategy=slot.strategy,
+        symbol=slot.symbol,
+        action=action,
+        reason=why,
+        bar_open_ns=bar_open_ns,
+        notes=notes,
+        moment=moment,
+        shadow=turn.shadows(slot.strategy),
+    )

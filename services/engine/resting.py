@@ -1,0 +1,69 @@
+"""When a slot needs no look: as the books stand, nothing is to be done in it.
+
+That holds whatever the market does, and however much time passes, until the books change.
+"""
+
+from schema.identity import strategy_tag
+from schema.lifecycle import State
+from schema.market import Instrument
+from services.engine.line import Pass
+from services.engine.state import Order, Slot
+
+STAYS = frozenset({"entry", "stop"})
+"""Legs that an exit waits for, or that wait themselves."""
+
+
+def is_calm(turn: Pass, symbol: str) -> bool:
+    """Return whether no slot of a symbol needs a look until the books change, or its filters do."""
+    instrument = turn.windows.instruments.get(symbol)
+    return instrument is not None and all(
+        not turn.shadows(slot.strategy) and needs_nothing(turn, slot, instrument)
+        for slot in turn.books.slots.values()
+        if slot.symbol == symbol
+    )
+
+
+def needs_nothing(turn: Pass, slot: Slot, instrument: Instrument) -> bool:
+    """Return whether `steer` would find nothing to do, nor a time to look again."""
+    strategy, symbol = slot.strategy, slot.symbol
+    orders = [
+        order
+        for order in turn.books.orders.values()
+        if order.intent.strategy == strategy
+        and order.intent.symbol == symbol
+        and not order.place.terminal
+    ]
+    return _waits(turn, slot, orders) if orders else _is_at_rest(turn, slot, instrument)
+
+
+def _waits(turn: Pass, slot: Slot, orders: list[Order]) -> bool:
+    """Return whether the answer to an exit, or to the only entry of a flat slot, is awaited."""
+    if any(order.place.state is State.INITIALIZED for order in orders):
+        return False
+    if any(order.intent.leg not in STAYS for order in orders):
+        return True
+    first = orders[0].intent
+    enters = len(orders) == 1 and first.leg == "entry" and first.client_order_id == slot.entry
+    if not enters or slot.qty == 0 or slot.until_ns or is_latched(turn, slot.strategy):
+        return False
+    own = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
+    return own is None or own.flat
+
+
+def is_latched(turn: Pass, strategy: str) -> bool:
+    """Return whether a strategy enters no more."""
+    return strategy in turn.books.latches or strategy not in turn.books.loaded
+
+
+def _is_at_rest(turn: Pass, slot: Slot, instrument: Instrument) -> bool:
+    """Return whether a slot holds what it wants, and waits for no price."""
+    if slot.stop_px or slot.take_px or slot.until_ns or (slot.qty and not slot.entry):
+        return False
+    own = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
+    if own is None or own.flat:
+        return slot.qty == 0
+    whole = turn.books.ledger.holding(slot.symbol)
+    if whole is None or (whole.qty, whole.qty_exp) != (own.qty, own.qty_exp):
+        return False  # Somebody else holds some of it, or has sold some of this.
+    exp = own.qty_exp - instrument.qty_exp
+    return exp >= 0 and own.qty == slot.qty * 10**exp

@@ -1,0 +1,64 @@
+"""What a strategy wants of a symbol, and what a decision makes of it."""
+
+import msgspec
+
+from schema.trading import Decision
+from services.engine.state import Slot
+
+
+def after(slot: Slot, decision: Decision) -> Slot:
+    """Return what a slot becomes by a decision; one that holds or refuses changes nothing."""
+    match decision.action:
+        case "enter" | "resize":
+            return _wanting(slot, decision)
+        case "adjust":
+            ends = (decision.stop_px, decision.take_px, decision.until_ns)
+            stop_px, take_px, until_ns = ends
+            return msgspec.structs.replace(
+                slot,
+                qty=decision.qty,
+                stop_px=stop_px,
+                take_px=take_px,
+                until_ns=until_ns,
+                why=decision.reason,
+            )
+        case "exit":
+            return flat(slot, decision.reason)
+    return slot
+
+
+def flat(slot: Slot, why: str) -> Slot:
+    """Return a slot whose target is over."""
+    return msgspec.structs.replace(
+        slot, qty=0, had=0, grows=False, limit_px=0, stop_px=0, take_px=0, until_ns=0, why=why
+    )
+
+
+def _wanting(slot: Slot, decision: Decision) -> Slot:
+    return Slot(
+        strategy=decision.strategy,
+        symbol=decision.symbol,
+        moment=decision.moment,
+        qty=decision.qty,
+        had=slot.qty if decision.action == "resize" else 0,
+        grows=decision.action == "enter" or abs(decision.qty) > abs(slot.qty),
+        kind=decision.kind,
+        size=decision.size,
+        limit_px=decision.limit_px,
+        stop_px=decision.stop_px,
+        take_px=decision.take_px,
+        px_exp=decision.px_exp,
+        qty_exp=decision.qty_exp,
+        until_ns=decision.until_ns,
+        since_ns=decision.ts_event,
+        why=decision.reason,
+        trace=decision.trace,
+    )
+
+
+def without_entry(slot: Slot) -> Slot:
+    """Return a slot whose entry came to nothing."""
+    if slot.had == 0:
+        return flat(slot, slot.why)
+    # What was there before stays, and its next target is another one.
+    return msgspec.structs.replace(slot, qty=slot.had, had=0, grows=False, kind="", size=0.0)

@@ -1,0 +1,252 @@
+"""From a strategy's target to a decision: enter, resize, adjust, exit, or why nothing is done."""
+
+import msgspec
+
+from schema.head import Side
+from schema.instruments import check
+from schema.market import Instrument
+from schema.trading import Decision
+from services.engine.acting import order_of, steer_slot
+from services.engine.books import orders_of
+from services.engine.decisions import Notes, exit_of, no_trade
+from services.engine.gates import closed, opposed
+from services.engine.line import Pass, trace_of
+from services.engine.plain import told
+from services.engine.quantity import Wish, signed_qty, touch_px
+from services.engine.roster import Cast
+from services.engine.sizing import least_lots, limit, trigger
+from services.engine.slots import after
+from services.engine.state import Slot
+from services.engine.steer import Move
+from services.engine.strategy import Target
+from services.engine.view import View
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a strategy said of one event."""
+
+    cast: Cast
+    view: View
+    target: Target
+    noted: tuple[tuple[str, object], ...]
+    moment: str  # names the decision in the ids of its orders
+    bar_open_ns: int
+
+    @property
+    def notes(self) -> Notes:
+        """What it noted, as it is said beside a decision."""
+        return tuple((name, told(value)) for name, value in self.noted)
+
+
+def follow(turn: Pass, answer: Answer) -> None:
+    """Say what becomes of a target, and begin with it."""
+    cast = answer.cast
+    slot = turn.slot(cast.name, cast.symbol, cast.slot_key)
+    if answer.target.kind == "keep":
+        _hold(turn, slot, answer, answer.target.why)
+    elif answer.target.kind == "flat" or answer.target.size == 0:
+        _flatten(turn, slot, answer)
+    elif passed := _passed(answer):
+        _over(turn, slot, answer, passed)
+    else:
+        _want(turn, slot, answer)
+
+
+def _passed(answer: Answer) -> str:
+    target, view = answer.target, answer.view
+    if not (target.stop or target.take):
+        return ""
+    # What is held has its entry behind it: its stop may have followed beyond the limit.
+    return passed_by(target, view.price, held=view.position * target.size > 0)
+
+
+def passed_by(target: Target, price: float, *, held: bool = False) -> str:
+    """Return what the market has passed before the position is there: stop or take; else nothing.
+
+    A stop that was right a bar ago may be above the market now, which is no defect.
+    """
+    entry, sign = price if held else target.limit or price, 1 if target.size > 0 else -1
+    if target.stop and (target.stop - entry) * sign >= 0:
+        return "stop"
+    return "take" if target.take and (target.take - entry) * sign <= 0 else ""
+
+
+def _over(turn: Pass, slot: Slot, answer: Answer, what: str) -> None:
+    target = answer.target
+    if slot.qty * target.size > 0:
+        turn.decide(exit_of(turn, slot, what, answer.notes, answer.bar_open_ns))
+        steer_slot(turn, slot.strategy, slot.symbol)
+        return
+    if slot.qty:  # It wants the other side: what it has, it wants no more.
+        turn.decide(exit_of(turn, slot, target.why, answer.notes, answer.bar_open_ns))
+        steer_slot(turn, slot.strategy, slot.symbol)
+    px, price = target.stop if what == "stop" else target.take, target.limit or answer.view.price
+    _refuse(turn, slot, answer, f"its {what} {px:g} is passed at {price:g}")
+
+
+def _flatten(turn: Pass, slot: Slot, answer: Answer) -> None:
+    if slot.qty == 0:
+        _hold(turn, slot, answer, answer.target.why)
+        return
+    turn.decide(exit_of(turn, slot, answer.target.why, answer.notes, answer.bar_open_ns))
+    steer_slot(turn, slot.strategy, slot.symbol)
+
+
+def _want(turn: Pass, slot: Slot, answer: Answer) -> None:
+    instrument = turn.windows.instruments.get(slot.symbol)
+    if instrument is None:
+        _refuse(turn, slot, answer, f"{slot.symbol} is not known yet")
+        return
+    if _is_same(slot, answer.target):
+        _hold(turn, slot, answer, answer.target.why)
+        return
+    decision = _decision(turn, answer, instrument)
+    if decision.qty < 0 and not answer.cast.offer.short:
+        _refuse(turn, slot, answer, "a short: `short` of the strategy is not set, and this is spot")
+    elif slot.qty * decision.qty > 0 and not _too_small(turn, decision, instrument):
+        _change(turn, slot, answer, decision, instrument)
+    else:
+        _enter(turn, slot, answer, decision, instrument)
+
+
+def _is_same(slot: Slot, target: Target) -> bool:
+    return (
+        target.kind == slot.kind == "qty"
+        and target.size == slot.size
+        and slot.qty * target.size > 0
+        and not (target.limit or target.stop or target.take or target.expires)
+        and not (slot.limit_px or slot.stop_px or slot.take_px or slot.until_ns)
+    )
+
+
+def _enter(
+    turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: Instrument
+) -> None:
+    if why_not := _obstacle(turn, decision, instrument):
+        if slot.qty:  # It wants the other side, or next to nothing: no more what it has.
+            turn.decide(exit_of(turn, slot, decision.reason, answer.notes, answer.bar_open_ns))
+            steer_slot(turn, slot.strategy, slot.symbol)
+        _refuse(turn, slot, answer, why_not)
+        return
+    _go(turn, slot, answer, decision, instrument)
+
+
+def _change(
+    turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: Instrument
+) -> None:
+    waits = answer.view.position == 0  # The entry still does: another one takes its place.
+    other = _is_other_size(turn, slot, answer.target, decision.qty)
+    why_not = ""
+    if other or (waits and decision.limit_px != slot.limit_px):
+        if waits or abs(decision.qty) > abs(slot.qty):
+            why_not = _obstacle(turn, decision, instrument)
+        if not why_not:
+            _resize(turn, slot, answer, decision, instrument)
+            return
+    moved = (decision.stop_px, decision.take_px, decision.until_ns)
+    if moved != (slot.stop_px, slot.take_px, slot.until_ns):
+        turn.decide(msgspec.structs.replace(decision, action="adjust", qty=slot.qty))
+        steer_slot(turn, slot.strategy, slot.symbol)
+    if why_not:
+        _refuse(turn, slot, answer, why_not)
+    elif moved == (slot.stop_px, slot.take_px, slot.until_ns):
+        _hold(turn, slot, answer, answer.target.why)
+
+
+def _resize(
+    turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: Instrument
+) -> None:
+    if answer.view.position == 0:
+        _go(turn, slot, answer, decision, instrument)
+        return
+    turn.decide(msgspec.structs.replace(decision, action="resize"))
+    steer_slot(turn, slot.strategy, slot.symbol)
+
+
+def _is_other_size(turn: Pass, slot: Slot, target: Target, qty: int) -> bool:
+    if target.kind == slot.kind and target.size == slot.size:
+        return target.kind != "qty" and _differs(turn, slot, qty)
+    return qty != slot.qty if target.kind == "qty" else _differs(turn, slot, qty)
+
+
+def _differs(turn: Pass, slot: Slot, qty: int) -> bool:
+    return abs(qty - slot.qty) * 100 > turn.terms.resize_pct * abs(slot.qty)
+
+
+def _go(turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: Instrument) -> None:
+    """Decide, and order at once where nothing is in the way."""
+    if turn.shadows(slot.strategy) or _is_busy(turn, slot, answer):
+        turn.decide(decision)
+        steer_slot(turn, slot.strategy, slot.symbol)
+        return
+    wanted = after(slot, decision)
+    side: Side = "buy" if decision.qty > 0 else "sell"
+    move = Move("enter", qty=abs(decision.qty), side=side, why=decision.reason)
+    intent = order_of(turn, wanted, instrument, move)
+    if denial := check(instrument, intent):
+        _refuse(turn, slot, answer, f"{denial.code} {denial.detail}")
+        return
+    turn.decide(msgspec.structs.replace(decision, client_order_id=intent.client_order_id))
+    turn.order(intent)
+
+
+def _is_busy(turn: Pass, slot: Slot, answer: Answer) -> bool:
+    orders = orders_of(turn.books, slot.strategy, slot.symbol).values()
+    return answer.view.position != 0 or any(not order.place.terminal for order in orders)
+
+
+def _decision(turn: Pass, answer: Answer, instrument: Instrument) -> Decision:
+    cast, target = answer.cast, answer.target
+    side: Side = "buy" if target.size > 0 else "sell"
+    against: Side = "sell" if target.size > 0 else "buy"
+    return Decision(
+        ts_event=turn.now_ns,
+        trace=turn.trace or trace_of(cast.name, answer.moment),
+        strategy=cast.name,
+        symbol=cast.symbol,
+        action="enter",
+        reason=target.why,
+        bar_open_ns=answer.bar_open_ns,
+        notes=answer.notes,
+        moment=answer.moment,
+        qty=signed_qty(turn, cast.offer, Wish.of(cast.symbol, target), instrument),
+        stop_px=trigger(target.stop, instrument, against) if target.stop else 0,
+        px_exp=instrument.px_exp,
+        qty_exp=instrument.qty_exp,
+        until_ns=target.expires,
+        limit_px=limit(target.limit, instrument, side) if target.limit else 0,
+        take_px=limit(target.take, instrument, against) if target.take else 0,
+        shadow=cast.shadow,
+        kind=target.kind,
+        size=target.size,
+    )
+
+
+def _obstacle(turn: Pass, decision: Decision, instrument: Instrument) -> str:
+    strategy, symbol = decision.strategy, decision.symbol
+    if 0 < decision.until_ns <= turn.now_ns:
+        return "its time is over before it begins"
+    opponent = "" if decision.shadow else opposed(turn, strategy, instrument, decision.qty)
+    return closed(turn, strategy, symbol) or opponent or _too_small(turn, decision, instrument)
+
+
+def _too_small(turn: Pass, decision: Decision, instrument: Instrument) -> str:
+    px = touch_px(turn, decision.symbol, instrument, buys=decision.qty > 0)
+    least = least_lots(instrument, px)
+    if abs(decision.qty) >= least:
+        return ""
+    return f"QUANTITY_BELOW_MINIMUM qty={abs(decision.qty)} min={least}"
+
+
+def _hold(turn: Pass, slot: Slot, answer: Answer, why: str) -> None:
+    if turn.is_news(answer.cast.slot_key, "hold", why):
+        turn.said.append(
+            no_trade(turn, slot, "hold", why, answer.moment, answer.notes, answer.bar_open_ns)
+        )
+
+
+def _refuse(turn: Pass, slot: Slot, answer: Answer, why: str) -> None:
+    if turn.is_news(answer.cast.slot_key, "refuse", why) or answer.bar_open_ns:
+        turn.said.append(
+            no_trade(turn, slot, "refuse", why, answer.moment, answer.notes, answer.bar_open_ns)
+        )
