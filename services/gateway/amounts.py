@@ -31,6 +31,11 @@ def parse(*texts: str) -> Amount:
     """Return the sum of plain decimals."""
     total = Amount()
     for text in texts:
-        exp = exp_of(text.lstrip("-"))
-        add(total, to_int(text, exp), exp)
+        add(total, *exact(text))
     return total
+
+
+def exact(text: str) -> tuple[int, int]:
+    """Return a plain decimal as an integer, and its decimals."""
+    exp = exp_of(text.lstrip("-"))
+    return to_int(text, exp), exp

@@ -7,8 +7,8 @@ when every execution that its last report counts is booked.
 from schema.exchange import OrderReport, VenueTrade
 from schema.lifecycle import State
 from schema.orders import Fill, OrderCanceled, OrderExpired, OrderTriggered
-from schema.units import MS_NS, exp_of, quote_exp, to_int, to_ints
-from services.gateway.amounts import parse, scaled
+from schema.units import MS_NS, exp_of, quote_exp, to_int, widened
+from services.gateway.amounts import exact, scaled
 from services.gateway.books import STRANGER, find
 from services.gateway.state import Order
 from services.gateway.steps import accept, awaited, reject, take_step, tell
@@ -34,7 +34,7 @@ def take_report(turn: Turn, report: OrderReport, evidence: str, reason: str = ""
 
 def _readable(turn: Turn, order: Order, report: OrderReport) -> bool:
     try:
-        return parse(report.executed_qty).n >= 0
+        return exact(report.executed_qty)[0] >= 0
     except ValueError as error:
         turn.halt(order.symbol, f"a report of {order.id} cannot be read: {error}", order.id)
         return False
@@ -71,8 +71,7 @@ def _hold(turn: Turn, order: Order, report: OrderReport) -> None:
 
 
 def _weight(report: OrderReport) -> tuple[int, bool]:
-    executed = parse(report.executed_qty)
-    return scaled(executed.n, executed.exp, 18), report.status not in OPEN
+    return scaled(*exact(report.executed_qty), 18), report.status not in OPEN
 
 
 def finish(turn: Turn, order: Order, reason: str = "") -> None:
@@ -92,9 +91,9 @@ def finish(turn: Turn, order: Order, reason: str = "") -> None:
 
 def missing(order: Order, report: OrderReport) -> bool:
     """Return whether a report counts more than is booked."""
-    executed = parse(report.executed_qty)
-    exp = max(executed.exp, order.exp)
-    return scaled(executed.n, executed.exp, exp) > scaled(order.filled, order.exp, exp)
+    executed, executed_exp = exact(report.executed_qty)
+    exp = max(executed_exp, order.exp)
+    return scaled(executed, executed_exp, exp) > scaled(order.filled, order.exp, exp)
 
 
 def take_trade(turn: Turn, trade: VenueTrade, evidence: str, order_id: str = "") -> None:
@@ -129,11 +128,11 @@ def _owner(turn: Turn, trade: VenueTrade, order_id: str) -> Order | None:
 def fill_of(order: Order, trade: VenueTrade) -> Fill:
     """Return the booking of a trade, exact to its last digit; ValueError for one that is none."""
     intent = order.intent
-    (px,), px_exp = to_ints((trade.px,), intent.px_exp)
-    (qty,), qty_exp = to_ints((trade.qty,), intent.qty_exp)
-    money, money_exp = to_ints((trade.quote_qty,), quote_exp(intent.px_exp, intent.qty_exp))
+    px, px_exp = widened(trade.px, intent.px_exp)
+    qty, qty_exp = widened(trade.qty, intent.qty_exp)
+    money, money_exp = widened(trade.quote_qty, quote_exp(intent.px_exp, intent.qty_exp))
     found = (trade.symbol, trade.side)
-    if found != (order.symbol, intent.side) or px <= 0 or qty <= 0 or money[0] < 0:
+    if found != (order.symbol, intent.side) or px <= 0 or qty <= 0 or money < 0:
         raise ValueError(f"{found} {trade.qty} @ {trade.px} is no trade of {order.id}")
     fee_exp = exp_of(trade.fee)
     exp = max(order.exp, qty_exp)
@@ -148,7 +147,7 @@ def fill_of(order: Order, trade: VenueTrade) -> Fill:
         venue_trade_id=trade.trade_id,
         px=px,
         qty=scaled(qty, qty_exp, exp),
-        quote_qty=money[0],
+        quote_qty=money,
         fee=to_int(trade.fee, fee_exp),
         fee_asset=trade.fee_asset,
         maker=trade.maker,

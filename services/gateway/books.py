@@ -1,5 +1,8 @@
 """How each message of `gateway.order` changes the books; nothing else ever does."""
 
+from collections.abc import Callable
+from typing import Any
+
 from schema.head import Message
 from schema.lifecycle import EVENTS, Place, State, step
 from schema.orders import (
@@ -28,28 +31,9 @@ STRANGER = "unknown order "
 
 def apply(books: Books, message: Message) -> None:
     """Change the books by one message of the own stream."""
-    match message:
-        case OrderSubmitted():
-            _submit(books, message)
-        case OrderDenied():
-            books.ids.add(message.client_order_id)
-            books.denied += 1
-        case Fill():
-            _fill(books, message)
-        case KillLevel() | InstrumentHalted() | InstrumentResumed():
-            _latch(books, message)
-        case Deposit():
-            fold_deposit(books, message)
-            books.opened_ns = books.opened_ns or message.ts_event
-        case BalanceSeen():
-            books.differences[message.asset] = Amount(message.difference, message.exp)
-        case Reconciled():
-            _mark(books, message)
-        case RequestWeight():
-            books.retry_after_ns, books.weight_used = message.retry_after_ns, message.used
-            books.weight_said_ns = message.ts_event
-        case _ if type(message) in EVENTS:
-            _move(books, message)
+    change = CHANGES.get(type(message))
+    if change is not None:
+        change(books, message)
 
 
 def find(books: Books, order_id: str) -> Order | None:
@@ -70,9 +54,15 @@ def _submit(books: Books, message: OrderSubmitted) -> None:
     books.open[order.id] = order
     books.ids.add(order.id)
     books.submitted += 1
-    books.sent = [*books.sent[1 - SENT_MAX :], message.ts_event]
+    books.sent.append(message.ts_event)
+    del books.sent[:-SENT_MAX]
     if intent.strategy == CLOSER:
         books.legs[order.symbol] = books.legs.get(order.symbol, 0) + 1
+
+
+def _deny(books: Books, message: OrderDenied) -> None:
+    books.ids.add(message.client_order_id)
+    books.denied += 1
 
 
 def _move(books: Books, message: Message) -> None:
@@ -91,7 +81,10 @@ def _name(books: Books, order: Order, venue_order_id: str) -> None:
 
 
 def _fill(books: Books, fill: Fill) -> None:
-    books.seen.setdefault(fill.symbol, set()).add(fill.venue_trade_id)
+    seen = books.seen.get(fill.symbol)
+    if seen is None:
+        seen = books.seen[fill.symbol] = set()
+    seen.add(fill.venue_trade_id)
     if fill.venue_trade_id.isdecimal():
         newest = max(books.newest.get(fill.symbol, 0), int(fill.venue_trade_id))
         books.newest[fill.symbol] = newest
@@ -137,6 +130,20 @@ def _latch(books: Books, message: KillLevel | InstrumentHalted | InstrumentResum
             books.halted.pop(symbol, None)
 
 
+def _deposit(books: Books, message: Deposit) -> None:
+    fold_deposit(books, message)
+    books.opened_ns = books.opened_ns or message.ts_event
+
+
+def _see_balance(books: Books, message: BalanceSeen) -> None:
+    books.differences[message.asset] = Amount(message.difference, message.exp)
+
+
+def _weigh(books: Books, message: RequestWeight) -> None:
+    books.retry_after_ns, books.weight_used = message.retry_after_ns, message.used
+    books.weight_said_ns = message.ts_event
+
+
 def _mark(books: Books, message: Reconciled) -> None:
     books.opened_ns = books.opened_ns or message.ts_event
     # A trade whose order is in doubt is booked by nobody yet: lists begin before it until it is.
@@ -145,3 +152,18 @@ def _mark(books: Books, message: Reconciled) -> None:
         if symbol not in doubtful:
             _, last = books.marks.get(symbol, (0, 0))
             books.marks[symbol] = (last, newest)
+
+
+CHANGES: dict[type[Message], Callable[[Books, Any], None]] = {
+    **dict.fromkeys(EVENTS, _move),
+    OrderSubmitted: _submit,
+    OrderDenied: _deny,
+    Fill: _fill,
+    KillLevel: _latch,
+    InstrumentHalted: _latch,
+    InstrumentResumed: _latch,
+    Deposit: _deposit,
+    BalanceSeen: _see_balance,
+    Reconciled: _mark,
+    RequestWeight: _weigh,
+}

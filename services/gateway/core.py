@@ -29,6 +29,7 @@ from services.gateway import (
     unconfirmed,
 )
 from services.gateway.answers import claim
+from services.gateway.questions import traded
 from services.gateway.state import State, Windows
 from services.gateway.turn import Rules, Turn
 
@@ -53,7 +54,8 @@ class Gateway(Service):
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         assert not self._ahead, f"{self._ahead[0]} was said and never applied"
         turn = Turn(self.state, self.rules, now_ns)
-        self._take(turn, message)
+        if not self._take(turn, message):
+            return []
         _settle(turn)
         self._ahead = turn.ahead
         return turn.said
@@ -106,7 +108,8 @@ class Gateway(Service):
             ("level", LEVEL[found.level]),
         )
 
-    def _take(self, turn: Turn, message: Said) -> None:
+    def _take(self, turn: Turn, message: Said) -> bool:
+        """Take in a message; False for one that is for others."""
         match message:
             case OrderIntent():
                 join.hear_intent(turn, message)
@@ -120,8 +123,9 @@ class Gateway(Service):
                 hearing.start(turn, message, armed=self._armed)
             case Local():
                 hearing.hear_local(turn, message)
-            case _:  # What else stands on these streams is for others.
-                pass
+            case _:
+                return False
+        return True
 
 
 def _settle(turn: Turn) -> None:
@@ -131,6 +135,7 @@ def _settle(turn: Turn) -> None:
     unconfirmed.settle(turn)
     cancels.settle(turn)
     flatten.settle(turn)
-    reconcile.settle(turn)
-    trades.settle(turn)
+    symbols = traded(turn)
+    reconcile.settle(turn, symbols)
+    trades.settle(turn, symbols)
     turn.wake()

@@ -9,7 +9,7 @@ from schema.instruments import check
 from schema.lifecycle import State
 from schema.market import Instrument
 from schema.trading import OrderIntent
-from schema.units import floor_scale, limit_px, order_qty, to_ints
+from schema.units import floor_scale, limit_px, order_qty, widened
 from services.gateway.books import CLOSER
 from services.gateway.join import own_verdict, submit
 from services.gateway.kill import set_level
@@ -105,7 +105,7 @@ def _closing(turn: Turn, instrument: Instrument, top: TopSeen) -> OrderIntent | 
 
 
 def _collared(turn: Turn, instrument: Instrument, text: str, *, sells: bool) -> int:
-    (px,), exp = to_ints((text,), instrument.px_exp)
+    px, exp = widened(text, instrument.px_exp)
     bps = turn.rules.own.collar_bps
     worst = px * (BPS - bps if sells else BPS + bps)
     floored = floor_scale(worst, exp + BPS_EXP, instrument.px_exp)

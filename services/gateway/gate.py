@@ -46,8 +46,12 @@ def _limits(turn: Turn, intent: OrderIntent) -> Denial | None:
     if len(books.open) >= own.max_open_orders:
         detail = f"open_orders={len(books.open)} max={own.max_open_orders}"
         return Denial("MAX_OPEN_ORDERS_EXCEEDED", detail)
-    since_ns = turn.now_ns - own.order_window_ms * 1_000_000
-    recent = sum(1 for sent_ns in books.sent if sent_ns > since_ns)
+    recent = _recent(turn) if len(books.sent) >= own.order_rate else 0
     if recent >= own.order_rate:
         return Denial("RATE_LIMIT_EXCEEDED", f"orders={recent} max={own.order_rate}")
     return None
+
+
+def _recent(turn: Turn) -> int:
+    since_ns = turn.now_ns - turn.rules.own.order_window_ms * 1_000_000
+    return sum(1 for sent_ns in turn.books.sent if sent_ns > since_ns)

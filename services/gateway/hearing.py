@@ -1,5 +1,8 @@
 """What each word of the house and of the exchange means for the gateway's windows."""
 
+from collections.abc import Callable
+from typing import Any
+
 from schema import exchange
 from schema.head import Local
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Unanswered
@@ -42,21 +45,9 @@ def start(turn: Turn, started: Started, *, armed: bool) -> None:
 
 def hear_local(turn: Turn, message: Local) -> None:
     """Take in what the runner and the edge tell."""
-    match message:
-        case PeerSeen():
-            hear_peer(turn, message)
-        case Command():
-            kill.command(turn, message)
-        case Timer():
-            turn.windows.wake_ns = 0
-        case TimeGap():
-            hear_gap(turn, message)
-        case Unanswered():
-            hear_nothing(turn, message)
-        case EdgeFailed() | exchange.LevelSet():  # The runner ends a service whose edge failed.
-            pass
-        case _:
-            hear_exchange(turn, message)
+    ear = EARS.get(type(message))
+    assert ear is not None, f"gateway does not listen to {type(message).__name__}"
+    ear(turn, message)
 
 
 def hear_peer(turn: Turn, seen: PeerSeen) -> None:
@@ -87,59 +78,65 @@ def hear_nothing(turn: Turn, silence: Unanswered) -> None:
         cancels.take_silence(turn, subject.partition(" ")[0])
 
 
-def hear_exchange(turn: Turn, message: Local) -> None:
-    """Take in an answer or a push of the exchange's."""
-    match message:
-        case exchange.ClockSeen():
-            turn.windows.clock, turn.windows.clock_doubt = message, False
-        case exchange.StreamUp():
-            turn.windows.stream = True
-            turn.windows.reconcile = "the user stream began"
-        case exchange.StreamDown():
-            turn.windows.stream = False
-        case exchange.BudgetSeen():
-            budget.take_budget(turn, message)
-        case exchange.KillFileSeen():
-            kill.take_file(turn, message)
-        case exchange.AccountSeen():
-            balances.take_account(turn, message)
-        case exchange.OpenOrdersSeen():
-            reconcile.take_open_orders(turn, message)
-        case exchange.TradesSeen():
-            trades.take_list(turn, message)
-        case exchange.TopSeen():
-            flatten.take_top(turn, message)
-        case _:
-            _hear_order(turn, message)
+def _hear_timer(turn: Turn, _timer: Timer) -> None:
+    turn.windows.wake_ns = 0
 
 
-def _hear_order(turn: Turn, message: Local) -> None:
-    match message:
-        case exchange.OrderPlaced(report=report, trades=found):
-            _take_all(turn, report, found, "answer")
-        case exchange.ReportPushed(report=report, trades=found, reason=reason):
-            _take_all(turn, report, found, "stream", reason)
-        case exchange.CancelDone(effect_id=effect_id, report=report):
-            turn.answered(effect_id)
-            answers.take_report(turn, report, "answer")
-        case exchange.OrderFound(effect_id=effect_id, report=report):
-            turn.answered(effect_id)
-            answers.take_report(turn, report, "query")
-            cancels.take_found(turn, report.client_order_id, report.status)
-            reconcile.take_answer(turn, report.client_order_id)
-        case exchange.OrderAbsent(effect_id=effect_id, client_order_id=order_id):
-            turn.answered(effect_id)
-            unconfirmed.take_absence(turn, message)
-            reconcile.take_answer(turn, order_id)
-        case exchange.CancelRefused(effect_id=effect_id):
-            turn.answered(effect_id)
-            cancels.take_refusal(turn, message)
-        case exchange.OrderRefused(text=text):
-            _take_refusal(turn, message.client_order_id, str(message.code), text)
-        case exchange.OrderNotSent(reason=reason):
-            _take_refusal(turn, message.client_order_id, "NOT_SENT", reason)
-        case _:
-            raise AssertionError(f"gateway does not listen to {type(message).__name__}")
+def _hear_clock(turn: Turn, seen: exchange.ClockSeen) -> None:
+    turn.windows.clock, turn.windows.clock_doubt = seen, False
+
+
+def _hear_stream(turn: Turn, _up: exchange.StreamUp) -> None:
+    turn.windows.stream = True
+    turn.windows.reconcile = "the user stream began"
+
+
+def _hear_stream_end(turn: Turn, _down: exchange.StreamDown) -> None:
+    turn.windows.stream = False
+
+
+def _hear_nothing_of_it(turn: Turn, message: Local) -> None:
+    """Let pass what asks for nothing; the runner ends a service whose edge failed."""
+
+
+def _take_placed(turn: Turn, placed: exchange.OrderPlaced) -> None:
+    _take_all(turn, placed.report, placed.trades, "answer")
+
+
+def _take_pushed(turn: Turn, pushed: exchange.ReportPushed) -> None:
+    _take_all(turn, pushed.report, pushed.trades, "stream", pushed.reason)
+
+
+def _take_cancel(turn: Turn, done: exchange.CancelDone) -> None:
+    turn.answered(done.effect_id)
+    answers.take_report(turn, done.report, "answer")
+
+
+def _take_found(turn: Turn, found: exchange.OrderFound) -> None:
+    report = found.report
+    turn.answered(found.effect_id)
+    answers.take_report(turn, report, "query")
+    cancels.take_found(turn, report.client_order_id, report.status)
+    reconcile.take_answer(turn, report.client_order_id)
+
+
+def _take_absence(turn: Turn, absent: exchange.OrderAbsent) -> None:
+    turn.answered(absent.effect_id)
+    unconfirmed.take_absence(turn, absent)
+    reconcile.take_answer(turn, absent.client_order_id)
+
+
+def _take_no_cancel(turn: Turn, refused: exchange.CancelRefused) -> None:
+    turn.answered(refused.effect_id)
+    cancels.take_refusal(turn, refused)
+
+
+def _take_refused(turn: Turn, refused: exchange.OrderRefused) -> None:
+    _take_refusal(turn, refused.client_order_id, str(refused.code), refused.text)
+
+
+def _take_not_sent(turn: Turn, unsent: exchange.OrderNotSent) -> None:
+    _take_refusal(turn, unsent.client_order_id, "NOT_SENT", unsent.reason)
 
 
 def _take_all(
@@ -163,3 +160,31 @@ def _take_refusal(turn: Turn, order_id: str, code: str, text: str) -> None:
         doubt(turn, order, f"{code}: {text}")
     else:
         reject(turn, order, code, text)
+
+
+EARS: dict[type[Local], Callable[[Turn, Any], None]] = {
+    PeerSeen: hear_peer,
+    Command: kill.command,
+    Timer: _hear_timer,
+    TimeGap: hear_gap,
+    Unanswered: hear_nothing,
+    EdgeFailed: _hear_nothing_of_it,
+    exchange.LevelSet: _hear_nothing_of_it,
+    exchange.ClockSeen: _hear_clock,
+    exchange.StreamUp: _hear_stream,
+    exchange.StreamDown: _hear_stream_end,
+    exchange.BudgetSeen: budget.take_budget,
+    exchange.KillFileSeen: kill.take_file,
+    exchange.AccountSeen: balances.take_account,
+    exchange.OpenOrdersSeen: reconcile.take_open_orders,
+    exchange.TradesSeen: trades.take_list,
+    exchange.TopSeen: flatten.take_top,
+    exchange.OrderPlaced: _take_placed,
+    exchange.ReportPushed: _take_pushed,
+    exchange.CancelDone: _take_cancel,
+    exchange.OrderFound: _take_found,
+    exchange.OrderAbsent: _take_absence,
+    exchange.CancelRefused: _take_no_cancel,
+    exchange.OrderRefused: _take_refused,
+    exchange.OrderNotSent: _take_not_sent,
+}

@@ -49,7 +49,7 @@ def withdraw(turn: Turn, order_id: str) -> bool:
 def settle(turn: Turn) -> None:
     """Answer every intent and every verdict whose answer is known by now."""
     windows = turn.windows
-    for order_id in [*windows.intents, *(key for key in windows.verdicts)]:
+    for order_id in [*windows.intents, *windows.verdicts]:
         intent, verdict = windows.intents.get(order_id), windows.verdicts.get(order_id)
         if intent is not None and verdict is not None:
             _decide(turn, intent, verdict)

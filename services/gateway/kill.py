@@ -124,7 +124,7 @@ def _resume_symbol(turn: Turn, asked: Command, symbol: str, why: str) -> None:
 
 def settle(turn: Turn) -> None:
     """Answer the resumes that wait for the file to be gone."""
-    for waiting in list(turn.windows.waiting):
+    for waiting in turn.windows.waiting[:]:
         if not turn.windows.kill_file:
             turn.windows.waiting.remove(waiting)
             _release(turn, waiting.request_id, waiting.by, waiting.why)

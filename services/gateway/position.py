@@ -13,7 +13,7 @@ def fold_fill(books: Books, fill: Fill) -> None:
     """Move position and balances by one fill."""
     base, _, quote = fill.symbol.partition("/")
     sign = 1 if fill.side == "buy" else -1
-    position = books.positions.setdefault(fill.symbol, Amount())
+    position = _of(books.positions, fill.symbol)
     add(position, sign * fill.qty, fill.qty_exp)
     if fill.fee_asset == base:
         add(position, -fill.fee, fill.fee_exp)
@@ -22,7 +22,11 @@ def fold_fill(books: Books, fill: Fill) -> None:
         (quote, -sign * fill.quote_qty, fill.quote_exp),
         (fill.fee_asset, -fill.fee, fill.fee_exp),
     ):
-        add(books.assets.setdefault(asset, Amount()), n, exp)
+        add(_of(books.assets, asset), n, exp)
+
+
+def _of(amounts: dict[str, Amount], name: str) -> Amount:
+    return amounts.get(name) or amounts.setdefault(name, Amount())
 
 
 def fold_deposit(books: Books, deposit: Deposit) -> None:

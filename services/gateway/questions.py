@@ -72,9 +72,9 @@ def ask_top(turn: Turn, symbol: str) -> bool:
     return True
 
 
-def symbols(turn: Turn) -> list[str]:
+def traded(turn: Turn) -> set[str]:
     """Return every symbol that we may have traded in."""
-    books = turn.books
-    of_orders = (order.symbol for order in books.open.values())
-    names = (*turn.windows.instruments, *books.positions, *of_orders)
-    return sorted(set(names))
+    names = {*turn.windows.instruments, *turn.books.positions}
+    for order in turn.books.open.values():
+        names.add(order.intent.symbol)
+    return names

@@ -14,7 +14,6 @@ from services.gateway.questions import (
     ask_order,
     ask_trades,
     is_asked,
-    symbols,
 )
 from services.gateway.state import Cycle
 from services.gateway.steps import awaited
@@ -43,24 +42,26 @@ def take_answer(turn: Turn, order_id: str) -> None:
         cycle.missing.remove(order_id)
 
 
-def settle(turn: Turn) -> None:
+def settle(turn: Turn, symbols: set[str]) -> None:
     """Begin a comparison when one is due, ask on, and say what came of it."""
     windows = turn.windows
     if windows.clock is None or not windows.armed:
         return
-    if windows.cycle is None and _is_due(turn):
+    if windows.cycle is None and _is_due(turn, symbols):
         windows.reconcile = ""
-        windows.cycle = Cycle(symbols=symbols(turn))
+        windows.cycle = Cycle(symbols=sorted(symbols))
     if windows.cycle is not None:
         _ask(turn, windows.cycle)
         _finish(turn, windows.cycle)
+        if windows.cycle is None:
+            _is_due(turn, symbols)  # So that it is woken for the next one.
 
 
-def _is_due(turn: Turn) -> bool:
+def _is_due(turn: Turn, symbols: set[str]) -> bool:
     windows = turn.windows
     if windows.reconcile or windows.reconciled is None:
         return True
-    if any(symbol not in windows.reconciled for symbol in symbols(turn)):
+    if not symbols.issubset(windows.reconciled):
         return True
     return turn.due(windows.reconciled_ns + turn.rules.own.reconcile_ms * 1_000_000)
 
@@ -101,4 +102,3 @@ def _finish(turn: Turn, cycle: Cycle) -> None:
     for symbol, newest in windows.listed.items():
         _, last = windows.marks.get(symbol, (0, 0))
         windows.marks[symbol] = (last, newest)
-    _is_due(turn)  # So that it is woken for the next one.

@@ -6,7 +6,7 @@ The exchange's push is a hint; a list is what counts.
 from schema.exchange import TradesSeen
 from services.gateway.answers import missing, take_trade
 from services.gateway.books import find
-from services.gateway.questions import ask_trades, symbols
+from services.gateway.questions import ask_trades
 from services.gateway.state import Pace
 from services.gateway.turn import Turn
 from services.gateway.unconfirmed import take_whole_list
@@ -54,13 +54,13 @@ def _lacks(turn: Turn, symbol: str) -> bool:
     return False
 
 
-def settle(turn: Turn) -> None:
+def settle(turn: Turn, symbols: set[str]) -> None:
     """Ask for the lists that are wanted or due."""
     for symbol in list(turn.windows.wanted):
         ask_trades(turn, symbol)
     if turn.windows.clock is None or turn.windows.reconciled is None:
         return
     poll_ns = turn.rules.own.poll_ms * 1_000_000
-    for symbol in symbols(turn):
-        if turn.due(turn.windows.polled.get(symbol, 0) + poll_ns):
-            ask_trades(turn, symbol)
+    polled_ns = turn.windows.polled
+    for symbol in sorted([name for name in symbols if turn.due(polled_ns.get(name, 0) + poll_ns)]):
+        ask_trades(turn, symbol)

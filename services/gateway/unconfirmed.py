@@ -75,6 +75,8 @@ def settle(turn: Turn) -> None:
     """Ask for every order in doubt, and bury what is proven dead."""
     windows = turn.windows
     unsure = [o for o in turn.books.open.values() if o.place.state is State.UNCONFIRMED]
+    if not unsure and not windows.doubts:
+        return
     names = {order.id for order in unsure}
     for order_id in [key for key in windows.doubts if key not in names]:
         del windows.doubts[order_id]

@@ -6,7 +6,7 @@ from schema.head import Message
 from schema.house import Command, CommandDone
 from schema.ledger import decimals
 from schema.units import iso_ms
-from services.risk.day import DAILY_LOSS, begin, equity_now
+from services.risk.day import DAILY_LOSS, account_of, begin, equity_of
 from services.risk.exposure import elsewhere, worst
 from services.risk.money import Limits, plain
 from services.risk.standing import stops
@@ -67,7 +67,7 @@ def release(
         return [], refusal(command, USAGE)
     if DAILY_LOSS not in books.latched:
         return [], refusal(command, f"{DAILY_LOSS} has not been reached")
-    value = equity_now(books, windows, limits, now_ns)
+    value = equity_of(account_of(books, limits), windows, limits, now_ns)
     if value is None:
         return [], refusal(command, "equity is not known: a position has no fresh price")
     windows.loss = 0

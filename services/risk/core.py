@@ -8,9 +8,9 @@ from schema.approval import order_hash
 from schema.head import Message
 from schema.house import Command, PeerSeen, Started, TimeGap
 from schema.instruments import Denial
-from schema.ledger import deposit
+from schema.ledger import Ledger, deposit
 from schema.market import FeedStatus, Instrument, Quote
-from schema.orders import Deposit, InstrumentHalted, InstrumentResumed, KillLevel
+from schema.orders import Deposit, Fill, InstrumentHalted, InstrumentResumed, KillLevel
 from schema.settings import Settings
 from schema.trading import DayOpened, LimitBreached, LimitReleased, OrderIntent, RiskState, Verdict
 from services.risk import HEARS, NAME, SAYS, answers, day, orders
@@ -19,6 +19,9 @@ from services.risk.limits import judge
 from services.risk.money import limits_of
 from services.risk.standing import latch, state_after
 from services.risk.state import State, Windows
+
+MOVES = frozenset({Deposit, Fill})
+"""What changes the account's worth beside the market."""
 
 
 class Risk(Service):
@@ -32,13 +35,18 @@ class Risk(Service):
 
     def __init__(self, settings: Settings) -> None:
         self.state = State()
+        self._account: day.Account | None = None
+        self._ledger: Ledger | None = None  # that the account was worked out of; None: it moved
         self.limits = limits_of(settings)
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         match message:
+            case Quote():
+                self._price(message)
+                return self._look(now_ns)
             case OrderIntent():
                 return [*self._look(now_ns), self._verdict(message, now_ns)]
-            case Quote() | Instrument() | FeedStatus():
+            case Instrument() | FeedStatus():
                 self.refill(message)
                 return self._look(now_ns)
             case Started(epoch=epoch):
@@ -58,6 +66,12 @@ class Risk(Service):
 
     def apply(self, message: Message) -> None:
         books = self.state.books
+        if type(message) in MOVES:
+            self._ledger = None
+        fold = orders.FOLDS.get(type(message))
+        if fold is not None:
+            fold(books, message, self.limits)
+            return
         match message:
             case Deposit():
                 deposit(books.ledger, message)
@@ -73,8 +87,6 @@ class Risk(Service):
                 latch(books.latched, message)
             case RiskState():
                 books.standing = message
-            case _:
-                orders.fold(books, message, self.limits)
 
     def forget(self) -> None:
         self.state.windows = Windows()
@@ -83,8 +95,7 @@ class Risk(Service):
         windows = self.state.windows
         match message:
             case Quote():
-                if mid_px(message):  # With one side missing there is no price; the old one ages.
-                    windows.quotes[message.symbol] = message
+                self._price(message)
             case Instrument():
                 windows.instruments[message.symbol] = message
             case FeedStatus():
@@ -123,8 +134,15 @@ class Risk(Service):
             symbol=intent.symbol,
         )
 
+    def _price(self, quote: Quote) -> None:
+        if mid_px(quote):  # With one side missing there is no price; the old one ages.
+            self.state.windows.quotes[quote.symbol] = quote
+
     def _look(self, now_ns: int) -> list[Said]:
-        said = day.look(self.state.books, self.state.windows, self.limits, now_ns)
+        books, windows = self.state.books, self.state.windows
+        if self._ledger is not books.ledger:
+            self._account, self._ledger = day.account_of(books, self.limits), books.ledger
+        said = day.look(self._account, books, windows, self.limits, now_ns)
         return self._with_state(said, now_ns) if said else []
 
     def _with_state(self, said: list[Message], now_ns: int) -> list[Said]:

@@ -4,8 +4,10 @@ A day begins with the first look in it at which equity is known. A limit that wa
 until the next day begins, or until a person releases it: then the loss is counted anew.
 """
 
+import msgspec
+
 from schema.head import Message
-from schema.ledger import equity
+from schema.ledger import positions
 from schema.trading import DayOpened, LimitBreached, LimitReleased
 from schema.units import DAY_NS, SECOND_NS, floor_scale
 from services.risk.exposure import mid_px
@@ -16,19 +18,29 @@ DAILY_LOSS = "daily_loss"
 ACCOUNT = "account"
 
 
-def look(books: Books, windows: Windows, limits: Limits, now_ns: int) -> list[Message]:
+class Account(msgspec.Struct, frozen=True):
+    """What is worked out of a ledger once between two fills; money has MONEY_EXP decimals."""
+
+    cash: int
+    moved: int  # in by deposits, less what went
+    held: tuple[tuple[str, int, int], ...]  # symbol, quantity, its decimals
+
+
+def look(
+    account: Account | None, books: Books, windows: Windows, limits: Limits, now_ns: int
+) -> list[Message]:
     """Measure the loss, once in a second at most; return what there is to say of it."""
     if now_ns - windows.looked_ns < SECOND_NS:
         return []
-    value = equity_now(books, windows, limits, now_ns)
-    if value is None:
+    value = equity_of(account, windows, limits, now_ns)
+    if account is None or value is None:
         return []
     windows.looked_ns = now_ns
     anchor = books.anchor
     if anchor is None or now_ns // DAY_NS > anchor.ts_event // DAY_NS:
         windows.loss = 0
         return begin(books, limits, value, now_ns, by="risk", reason="a new day")
-    windows.loss = anchor.equity + _moved(books, limits) - anchor.deposits - value
+    windows.loss = anchor.equity + account.moved - anchor.deposits - value
     if windows.loss < limits.daily_loss or DAILY_LOSS in books.latched:
         return []
     breach = LimitBreached(
@@ -61,16 +73,27 @@ def begin(
     return [released, opened]
 
 
-def equity_now(books: Books, windows: Windows, limits: Limits, now_ns: int) -> int | None:
-    """Return the account's equity; None before its first deposit, or when a price is too old."""
-    if limits.quote not in books.ledger.balances:
+def account_of(books: Books, limits: Limits) -> Account | None:
+    """Return the account as its ledger has it; None before its first deposit."""
+    ledger, quote = books.ledger, limits.quote
+    if quote not in ledger.balances:
         return None
-    marks = {
-        symbol: (mid_px(quote), quote.px_exp)
-        for symbol, quote in windows.quotes.items()
-        if now_ns - quote.ts_event <= limits.stale_ns
-    }
-    return equity(books.ledger, limits.quote, MONEY_EXP, marks)
+    cash = ledger.balance(quote)
+    held = tuple((symbol, h.qty, h.qty_exp) for symbol, h in positions(ledger, quote))
+    return Account(floor_scale(cash.amount, cash.exp, MONEY_EXP), _moved(books, limits), held)
+
+
+def equity_of(account: Account | None, windows: Windows, limits: Limits, now_ns: int) -> int | None:
+    """Return the account's equity; None before its first deposit, or when a price is too old."""
+    if account is None:
+        return None
+    total = account.cash
+    for symbol, qty, qty_exp in account.held:
+        quote = windows.quotes.get(symbol)
+        if quote is None or now_ns - quote.ts_event > limits.stale_ns:
+            return None
+        total += floor_scale(mid_px(quote) * qty, quote.px_exp + qty_exp, MONEY_EXP)
+    return total
 
 
 def _moved(books: Books, limits: Limits) -> int:

@@ -5,6 +5,9 @@ buy. A reservation ends only by the gateway's answer. Nothing here depends on th
 the books come out the same whenever they are folded.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from schema.head import Message
 from schema.instruments import LIMITS, TRIGGERS
 from schema.ledger import Money, book, reserve
@@ -23,24 +26,7 @@ from services.risk.exposure import closable
 from services.risk.money import MONEY_EXP, Limits, dearer
 from services.risk.state import Books, Line, Order
 
-
-def fold(books: Books, message: Message, limits: Limits) -> None:
-    """Book what was said of an order, from its intent to its end."""
-    match message:
-        case OrderIntent():
-            _asked(books, message)
-        case Verdict():
-            _judged(books, message, limits)
-        case OrderSubmitted():
-            _submitted(books, message, limits)
-        case OrderDenied():
-            _denied(books, message)
-        case Fill():
-            _filled(books, message, limits)
-        case OrderRejected() | OrderCanceled() | OrderExpired():
-            _over(books, message.client_order_id)
-        case Reconciled():
-            _reconciled(books, message)
+Ended = OrderRejected | OrderCanceled | OrderExpired
 
 
 def cost_of(intent: OrderIntent, limits: Limits) -> int:
@@ -51,7 +37,7 @@ def cost_of(intent: OrderIntent, limits: Limits) -> int:
     return reserve(px, intent.qty, exp, MONEY_EXP, limits.taker_bps)
 
 
-def _asked(books: Books, intent: OrderIntent) -> None:
+def _asked(books: Books, intent: OrderIntent, _limits: Limits) -> None:
     if intent.client_order_id not in books.known:
         books.asked[intent.client_order_id] = intent
 
@@ -81,7 +67,7 @@ def _submitted(books: Books, message: OrderSubmitted, limits: Limits) -> None:
     books.orders[intent.client_order_id].submitted = True
 
 
-def _denied(books: Books, message: OrderDenied) -> None:
+def _denied(books: Books, message: OrderDenied, _limits: Limits) -> None:
     """End a reservation; what was submitted before under the same id is not touched."""
     _answered(books, message.client_order_id)
     order = books.orders.get(message.client_order_id)
@@ -112,6 +98,10 @@ def _cost_left(order: Order, limits: Limits) -> int:
     return reserve(order.px, order.leaves, exp, MONEY_EXP, limits.taker_bps)
 
 
+def _ended(books: Books, message: Ended, _limits: Limits) -> None:
+    _over(books, message.client_order_id)
+
+
 def _over(books: Books, client_order_id: str) -> None:
     """Free what an order that has ended still held."""
     order = books.orders.pop(client_order_id, None)
@@ -120,7 +110,7 @@ def _over(books: Books, client_order_id: str) -> None:
         books.held -= order.cost
 
 
-def _reconciled(books: Books, message: Reconciled) -> None:
+def _reconciled(books: Books, message: Reconciled, _limits: Limits) -> None:
     """Drop reservations that had ended before the gateway compared everything with the venue."""
     books.reconciled_ns = message.ts_event
     lost = [
@@ -175,3 +165,17 @@ def _line(books: Books, symbol: str) -> Line:
 def _answered(books: Books, client_order_id: str) -> None:
     books.known[client_order_id] = True
     books.asked.pop(client_order_id, None)
+
+
+FOLDS: dict[type[Message], Callable[[Books, Any, Limits], None]] = {
+    OrderIntent: _asked,
+    Verdict: _judged,
+    OrderSubmitted: _submitted,
+    OrderDenied: _denied,
+    Fill: _filled,
+    OrderRejected: _ended,
+    OrderCanceled: _ended,
+    OrderExpired: _ended,
+    Reconciled: _reconciled,
+}
+"""How what is said of an order is booked, from its intent to its end."""

@@ -6,11 +6,12 @@ The update id of a book is its time in milliseconds: ids follow each other acros
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from services.venue.columns import Facts, Tape
-from services.venue.noise import Ints, below, uniform
+from services.venue.noise import Ints, below, share, uniform
 
 Levels = tuple[tuple[int, int], ...]
 
@@ -41,6 +42,15 @@ class Top:
         return (self.bid, self.ask) == (other.bid, other.ask)
 
 
+class Last(NamedTuple):
+    """The last trade, which fixes one side."""
+
+    trade_id: int
+    at_ms: int
+    px: int
+    sold: bool  # the buyer was the maker
+
+
 @dataclass(frozen=True)
 class Depth:
     """What changed from `first_id` to `last_id`; quantity 0 takes a level away."""
@@ -66,26 +76,35 @@ def book_after(facts: Facts, last: Tape, at_ms: int) -> Book:
     """Return the book after the last trade; empty before the first one."""
     if not len(last):
         return Book(at_ms, (), ())
-    bid, ask = _best(facts, last)
+    bid, ask = _best(facts, last_of(last))
     bids = _levels(facts, bid, -1, at_ms)
     return Book(at_ms, bids if bid > 0 else (), _levels(facts, ask, 1, at_ms))
 
 
-def _best(facts: Facts, last: Tape) -> tuple[int, int]:
-    px, sold = int(last.px[-1]), bool(last.maker[-1])
-    trade = np.array([last.first_id + len(last) - 1], np.int64)
-    spread = 1 + int(below(facts.key, trade, SPREAD_MAX)[0])
-    bid = px if sold else px - spread
+def last_of(tape: Tape) -> Last:
+    """Return the last trade of a tape that has one."""
+    trade_id = tape.first_id + len(tape) - 1
+    return Last(trade_id, int(tape.at_ms[-1]), int(tape.px[-1]), bool(tape.maker[-1]))
+
+
+def _best(facts: Facts, last: Last) -> tuple[int, int]:
+    spread = 1 + _below(facts.key, last.trade_id, SPREAD_MAX)
+    bid = last.px if last.sold else last.px - spread
     return bid, bid + spread
 
 
 def top_after(facts: Facts, last: Tape, at_ms: int) -> Top:
     """Return the top of that book, without the levels behind it."""
-    if not len(last):
+    return top_behind(facts, last_of(last) if len(last) else None, at_ms)
+
+
+def top_behind(facts: Facts, last: Last | None, at_ms: int) -> Top:
+    """Return the top of the book after a trade; None before the first one."""
+    if last is None:
         return Top(at_ms, (0, 0), (0, 0))
     bid, ask = _best(facts, last)
-    bid_qty, ask_qty = _sizes(facts, np.array([bid, ask], np.int64), at_ms).tolist()
-    return Top(at_ms, (bid, bid_qty) if bid > 0 else (0, 0), (ask, ask_qty))
+    shown = (bid, _size(facts, bid, at_ms)) if bid > 0 else (0, 0)
+    return Top(at_ms, shown, (ask, _size(facts, ask, at_ms)))
 
 
 def changes(before: Book, after: Book) -> Depth:
@@ -119,3 +138,14 @@ def _sizes(facts: Facts, px: Ints, at_ms: int) -> Ints:
     age = (at_ms + phase) // LIFE_MS
     chance = uniform(facts.key + 3, px * 1_000_003 + age)
     return 1 + (chance * chance * chance * 8.0 * facts.depth_lots).astype(np.int64)
+
+
+def _size(facts: Facts, px: int, at_ms: int) -> int:
+    """Return what `_sizes` returns, of one price."""
+    age = (at_ms + _below(facts.key + 2, px, LIFE_MS)) // LIFE_MS
+    chance = share(facts.key + 3, px * 1_000_003 + age)
+    return 1 + int(chance * chance * chance * 8.0 * facts.depth_lots)
+
+
+def _below(of: int, index: int, bound: int) -> int:
+    return min(int(share(of, index) * bound), bound - 1)

@@ -113,6 +113,10 @@ class Desk:
             self._pass(min(until_ms, self.at_ms + STRETCH_MS))
         self.records.at_ms = max(self.at_ms, until_ms)
 
+    def rest(self, until_ms: int) -> None:
+        """Let market time pass in which no trade means something to an order."""
+        self.records.at_ms = max(self.at_ms, until_ms)
+
     def _listed(self) -> list[str]:
         # A symbol that is not listed any more rests, with its orders and what they lock.
         return [name for name in self.market.facts if self.records.open.get(name)]

@@ -14,10 +14,11 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST = 0xBF58476D1CE4E5B9
+_SECOND = 0x94D049BB133111EB
 _UNIT = 2.0**-53
+_WORD = (1 << 64) - 1
 
 
 def key(*parts: object) -> int:
@@ -28,15 +29,23 @@ def key(*parts: object) -> int:
 
 def words(of: int, index: Ints) -> npt.NDArray[np.uint64]:
     """Return 64 random bits for each index."""
-    z = index.astype(np.uint64) * _GOLDEN + np.uint64(of)
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
+    z = index.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(of)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_FIRST)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_SECOND)
     return z ^ (z >> np.uint64(31))
 
 
 def uniform(of: int, index: Ints) -> Floats:
     """Return a number in [0, 1) for each index."""
     return (words(of, index) >> np.uint64(11)).astype(np.float64) * _UNIT
+
+
+def share(of: int, index: int) -> float:
+    """Return what `uniform` returns, for one index: an array of one takes many times as long."""
+    z = (index * _GOLDEN + of) & _WORD
+    z = ((z ^ (z >> 30)) * _FIRST) & _WORD
+    z = ((z ^ (z >> 27)) * _SECOND) & _WORD
+    return ((z ^ (z >> 31)) >> 11) * _UNIT
 
 
 def below(of: int, index: Ints, bound: Ints | int) -> Ints:
