@@ -1,99 +1,152 @@
-"""The recorded market of one symbol, and what `ingest` would say of it."""
+"""The recorded market of a run: its base bars by symbol, and the bars that are said of them.
 
-from collections.abc import Iterator
-from pathlib import Path
+Only what somebody needs is said. Longer bars are folded as ingest folds them; at the same close
+the shorter timeframe comes first, and of one timeframe the symbols in the order of the settings.
+"""
 
-from bus.errors import HouseError, SettingsError
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from heapq import merge
+from operator import attrgetter
+
+import msgspec
+
+from bus.errors import HouseError
 from schema.instruments import instrument_of
-from schema.market import Bar, Instrument, Quote
-from schema.units import MINUTE_NS, MS_NS, iso, quote_exp, quote_volume
-from services.venue.barfile import read_bars
-from services.venue.book import Top, top_after
-from services.venue.columns import DAY_MS, MINUTE_MS
-from services.venue.klines import Candles, Kline
+from schema.market import Bar, Instrument
+from schema.settings import TIMEFRAMES_NS
+from schema.units import MS_NS, iso
+from services.backtest.columns import Columns, fold
+from services.venue.columns import Facts
 from services.venue.payload import symbol_row
-from services.venue.replay import BarReplay
 
-TIMEFRAME = "1m"
+Wanted = Iterable[tuple[str, str]]
+"""Symbols and timeframes of bars that somebody needs."""
+
+TRACES = 64
+CHUNK = 4096
+HASH_BYTES = 16
+_close = attrgetter("ts_event")
+
+
+class Track(msgspec.Struct, frozen=True):
+    """The bars of one symbol and timeframe, in the order of their close."""
+
+    number: int
+    symbol: str
+    columns: Columns
+
+    def bars(self, start_ns: int, stop_ns: int) -> Iterator[Bar]:
+        """Yield the bars that open and close within a stretch."""
+        first, last = self.columns.between(start_ns, stop_ns)
+        for row in range(first, last, CHUNK):
+            yield from self._chunk(row, min(row + CHUNK, last))
+
+    def closed(self, start_ns: int, stop_ns: int) -> Iterator[Bar]:
+        """Yield the bars that close within (start, stop], whenever they opened."""
+        return self.bars(start_ns + 1 - self.columns.step_ns, stop_ns)
+
+    def _chunk(self, first: int, last: int) -> Iterator[Bar]:
+        own, symbol = self.columns, self.symbol
+        step_ns, timeframe, trace_ns = own.step_ns, own.timeframe, MS_NS
+        px_exp, qty_exp, money_exp = own.px_exp, own.qty_exp, own.money_exp
+        for open_ns, open_, high, low, close, volume, money, trades in zip(
+            *own.part(first, last), strict=True
+        ):
+            yield Bar(
+                ts_event=open_ns + step_ns,
+                trace=open_ns // trace_ns * TRACES + self.number % TRACES + 1,
+                symbol=symbol,
+                timeframe=timeframe,
+                open_ns=open_ns,
+                open=open_,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                quote_volume=money,
+                trades=trades,
+                px_exp=px_exp,
+                qty_exp=qty_exp,
+                quote_exp=money_exp,
+            )
 
 
 class History:
-    """One file of minutes, as the venue replays it."""
+    """Base bars of every symbol of a run, in the order of the settings."""
 
-    def __init__(self, path: Path, symbol: str, seed: int) -> None:
-        try:
-            self.market = BarReplay(seed, {symbol: [read_bars(path)]})
-        except SettingsError as error:
-            hint = "Correct the file, or name another one with --file"
-            raise HouseError(error.what, hint) from error
-        (self.facts,) = self.market.facts.values()
-        self.symbol = symbol
-        self.first_ms, self.end_ms = self.market.first_ms, self.market.end_ms + 1
-        self._money_exp = quote_exp(self.facts.px_exp, self.facts.qty_exp)
+    def __init__(self, base: Mapping[str, Columns]) -> None:
+        assert base, "a run is of some symbol"
+        self.base = dict(base)
+        self.symbols = tuple(self.base)
+        self.facts = {symbol: facts_of(symbol, columns) for symbol, columns in base.items()}
+        self.first_ns = min(columns.first_ns for columns in base.values())
+        self.end_ns = max(columns.end_ns for columns in base.values())
 
-    def instrument(self, now_ns: int) -> Instrument:
+    def instruments(self, now_ns: int) -> list[Instrument]:
         """Return what the venue lists."""
-        return instrument_of(symbol_row(self.facts), now_ns)
+        return [instrument_of(symbol_row(facts), now_ns) for facts in self.facts.values()]
 
-    def span(self, from_ns: int | None, to_ns: int | None) -> tuple[int, int]:
-        """Return the part of the file that lies between two times, as whole minutes in ms."""
-        start_ms = self.first_ms if from_ns is None else -(-from_ns // MINUTE_NS) * MINUTE_MS
-        stop_ms = self.end_ms if to_ns is None else to_ns // MINUTE_NS * MINUTE_MS
-        start_ms, stop_ms = max(start_ms, self.first_ms), min(stop_ms, self.end_ms)
-        if stop_ms <= start_ms or next(self.bars(start_ms, stop_ms), None) is None:
+    def span(self, from_ns: int | None, to_ns: int | None, bars: int = 0) -> tuple[int, int]:
+        """Return the stretch that is played: whole base bars, the first `bars` of them, or all."""
+        start_ns = self.first_ns if from_ns is None else max(from_ns, self.first_ns)
+        stop_ns = self.end_ns if to_ns is None else min(to_ns, self.end_ns)
+        columns = self.base[self.symbols[0]]
+        if any(len(range(*other.between(start_ns, stop_ns))) for other in self.base.values()):
+            first, last = columns.between(start_ns, stop_ns)
+            start_ns = int(columns.open_ns[first]) if first < last else start_ns
+            last = min(last, first + bars) if bars else last
+            if bars and first < last:
+                stop_ns = int(columns.open_ns[last - 1]) + columns.step_ns
+            return start_ns, stop_ns
+        raise HouseError(
+            f"no bar of {' '.join(self.symbols)} lies between --from and --until: there are bars "
+            f"from {iso(self.first_ns)} to {iso(self.end_ns)}",
+            "Choose times inside, or leave them out",
+        )
+
+    def tracks(self, wanted: Wanted) -> list[Track]:
+        """Return the bars that are needed, in the order in which they are said."""
+        ranked = sorted(dict.fromkeys(wanted), key=self._rank)
+        return [Track(n, symbol, self._bars(symbol, tf)) for n, (symbol, tf) in enumerate(ranked)]
+
+    def digest(self) -> str:
+        """Return a hash of all base bars."""
+        found = blake2b(digest_size=HASH_BYTES)
+        for symbol, columns in self.base.items():
+            exps = (columns.px_exp, columns.qty_exp, columns.money_exp)
+            found.update(repr((symbol, columns.timeframe, exps)).encode())
+            for column in columns.rows():
+                found.update(column.tobytes())
+        return found.hexdigest()
+
+    def _rank(self, wanted: tuple[str, str]) -> tuple[int, int]:
+        symbol, timeframe = wanted
+        if symbol not in self.base:
             raise HouseError(
-                f"no bar of {self.symbol} lies between --from and --to: the file holds "
-                f"{iso(self.first_ms * MS_NS)} to {iso(self.end_ms * MS_NS)}",
-                "Choose times inside, or leave them out",
+                f"bars of {symbol} are needed, and the run has {' '.join(self.symbols)}",
+                f"Name its bars too: --file FILE --symbol {symbol}",
             )
-        return start_ms, stop_ms
+        return TIMEFRAMES_NS[timeframe], self.symbols.index(symbol)
 
-    def bars(self, start_ms: int, stop_ms: int) -> Iterator[Bar]:
-        """Yield the bars that open and close within a stretch, the oldest first."""
-        candles = Candles(self.market)
-        for day in range(start_ms // DAY_MS, (stop_ms - 1) // DAY_MS + 1):
-            for kline in candles.of_day(self.facts.id, day, MINUTE_MS, self.end_ms):
-                if start_ms <= kline.open_ms and kline.open_ms + MINUTE_MS <= stop_ms:
-                    yield self._bar(kline)
+    def _bars(self, symbol: str, timeframe: str) -> Columns:
+        base = self.base[symbol]
+        if TIMEFRAMES_NS[timeframe] % base.step_ns:
+            raise HouseError(
+                f"bars of {timeframe} are needed, and those of {symbol} are of {base.timeframe}: "
+                f"longer ones can be made of them, shorter ones cannot",
+                f"Name a file of {timeframe} bars or of shorter ones",
+            )
+        return fold(base, timeframe)
 
-    def look(self, now_ns: int) -> tuple[Quote | None, int]:
-        """Return the top of the book, and how long ago the last trade was; None before one."""
-        at_ms = now_ns // MS_NS
-        last = self.market.tape_until(self.facts.id, 1, at_ms + 1)
-        if not len(last):
-            return None, now_ns
-        top = top_after(self.facts, last, at_ms)
-        silent_ns = now_ns - int(last.at_ms[-1]) * MS_NS
-        return (self._quote(top, now_ns) if top.bid[0] else None), silent_ns
 
-    def _quote(self, top: Top, now_ns: int) -> Quote:
-        return Quote(
-            ts_event=now_ns,
-            symbol=self.symbol,
-            bid_px=top.bid[0],
-            bid_qty=top.bid[1],
-            ask_px=top.ask[0],
-            ask_qty=top.ask[1],
-            px_exp=self.facts.px_exp,
-            qty_exp=self.facts.qty_exp,
-        )
+def facts_of(symbol: str, columns: Columns) -> Facts:
+    """Return what a venue would list of a symbol with such bars."""
+    return Facts(symbol, columns.px_exp, columns.qty_exp, grid=1, depth_lots=1, key=0)
 
-    def _bar(self, kline: Kline) -> Bar:
-        exp = self.facts.px_exp + self.facts.qty_exp
-        return Bar(
-            ts_event=(kline.open_ms + MINUTE_MS) * MS_NS,
-            trace=kline.open_ms // MINUTE_MS,
-            symbol=self.symbol,
-            timeframe=TIMEFRAME,
-            open_ns=kline.open_ms * MS_NS,
-            open=kline.open,
-            high=kline.high,
-            low=kline.low,
-            close=kline.close,
-            volume=kline.volume,
-            quote_volume=quote_volume(kline.quote, exp, self._money_exp),
-            trades=kline.count,
-            px_exp=self.facts.px_exp,
-            qty_exp=self.facts.qty_exp,
-            quote_exp=self._money_exp,
-        )
+
+def in_order(tracks: list[Track], start_ns: int, stop_ns: int) -> Iterator[Bar]:
+    """Yield the bars of all tracks in the order in which they close."""
+    if len(tracks) == 1:
+        return tracks[0].closed(start_ns, stop_ns)
+    return merge(*(track.closed(start_ns, stop_ns) for track in tracks), key=_close)

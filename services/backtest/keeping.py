@@ -1,4 +1,4 @@
-"""Says what a run came to on `backtest.result`, from where the writer of its shard takes it.
+"""Says what a run was on `backtest.result`, from where the writer of its shard takes it.
 
 One run says it at a time, under a lease; while the house is down, what was said waits in the
 journal.
@@ -13,16 +13,16 @@ from bus.lease import Lease
 from schema.house import BacktestResult
 from schema.streams import STREAMS
 from services.backtest import NAME, SAYS
-from services.backtest.running import Outcome
+from services.backtest.record import Record, words_of
 
 
-def keep(house: House, outcome: Outcome, clock: Clock) -> BacktestResult:
-    """Keep an outcome in the world of a house; JournalError when the disk does not take it."""
+def keep(house: House, record: Record, clock: Clock) -> BacktestResult:
+    """Keep a run in the world of a house; JournalError when the disk does not take it."""
     if not (house.world_dir / "world.json").exists():
         settle_world(house)
     lease = _leased(house, clock)
     try:
-        return _say(house, outcome, clock)
+        return _say(house, record, clock)
     finally:
         lease.release()
 
@@ -40,20 +40,14 @@ def _leased(house: House, clock: Clock) -> Lease:
     return lease
 
 
-def _say(house: House, outcome: Outcome, clock: Clock) -> BacktestResult:
+def _say(house: House, record: Record, clock: Clock) -> BacktestResult:
     journals = DiskJournals(house.journal_dir, clock)
     stream, epoch = STREAMS[SAYS[0]], journals.open_epoch(NAME)
     writer = journals.writer(stream, epoch, code_hash(house, NAME))
-    result = BacktestResult(
-        ts_event=clock.wall_ns(),
-        run_id=outcome.run_id,
-        strategy=outcome.strategy,
-        world=house.world,
-        metrics=tuple(outcome.metrics.items()),
-        orders=outcome.orders,
-        fingerprint=outcome.fingerprint,
-    )
-    writer.append([result])
+    result, *rest = words_of(record, house.world, clock.wall_ns())
+    assert isinstance(result, BacktestResult)
+    for word in (result, *rest):
+        writer.append([word])
     writer.sync()
     writer.close("the run is over")
     return result

@@ -6,25 +6,28 @@ cannot be told, such as a mean of nothing, is not a number.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import exp, fsum, log, nan, sqrt
+from typing import Any
+
+import numpy as np
 
 from schema.units import DAY_NS, SECOND_NS
 
 YEAR_NS = 365 * DAY_NS
 DAYS_MIN = 30
 LOG_MAX = 700.0
-Samples = Sequence[float]
+Samples = Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]
+Times = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
 
 
-def of_equity(equity: Samples, at_ns: Sequence[int], step_ns: int) -> dict[str, float]:
+def of_equity(equity: Samples, at_ns: Times, step_ns: int) -> dict[str, float]:
     """Return what the curve says; the first sample stands before the first bar."""
-    whole_ns = at_ns[-1] - at_ns[0]
-    gain = equity[-1] / equity[0] - 1
-    yearly = _cagr(equity, whole_ns)
+    whole_ns = int(at_ns[-1] - at_ns[0])
+    growth = float(equity[-1] / equity[0])
+    yearly = _cagr(growth, whole_ns)
     deepest, longest_ns = drawdown(equity, at_ns)
     return {
-        "return": gain,
+        "return": growth - 1,
         "cagr": yearly,
         **_of_moves(equity, at_ns, step_ns),
         "calmar": yearly / deepest if deepest > 0 else nan,
@@ -46,30 +49,28 @@ def of_trips(trips: Samples) -> dict[str, float]:
     }
 
 
-def drawdown(equity: Samples, at_ns: Sequence[int]) -> tuple[float, int]:
+def drawdown(equity: Samples, at_ns: Times) -> tuple[float, int]:
     """Return the deepest fall from a peak as a share of it, and the longest time below one."""
-    peak, peak_ns = equity[0], at_ns[0]
-    deepest, longest_ns = 0.0, 0
-    for worth, now_ns in zip(equity, at_ns, strict=True):
-        if worth >= peak:
-            peak, peak_ns = worth, now_ns
-        else:
-            deepest = max(deepest, 1 - worth / peak)
-            longest_ns = max(longest_ns, now_ns - peak_ns)
-    return deepest, longest_ns
+    worth, times_ns = np.asarray(equity, dtype=float), np.asarray(at_ns)
+    peaks = np.maximum.accumulate(worth)
+    peak_ns = np.maximum.accumulate(np.where(worth >= peaks, times_ns, times_ns[0]))
+    return float((1 - worth / peaks).max()), int((times_ns - peak_ns).max())
 
 
-def daily(equity: Samples, at_ns: Sequence[int]) -> list[float]:
+def daily(equity: Samples, at_ns: Times) -> list[float]:
     """Return the first sample, and the last one of each UTC day."""
-    later = zip(equity[1:], at_ns[1:], strict=True)
-    found = {(now_ns - 1) // DAY_NS: worth for worth, now_ns in later}
-    return [equity[0], *found.values()]
+    days = (np.asarray(at_ns)[1:] - 1) // DAY_NS
+    lasts = np.flatnonzero(np.diff(days, append=days[-1] + 1))
+    return [float(equity[0]), *np.asarray(equity, dtype=float)[1:][lasts].tolist()]
 
 
-def _of_moves(equity: Samples, at_ns: Sequence[int], step_ns: int) -> dict[str, float]:
+def _of_moves(equity: Samples, at_ns: Times, step_ns: int) -> dict[str, float]:
     if at_ns[-1] - at_ns[0] >= DAYS_MIN * DAY_NS:
         equity, step_ns = daily(equity, at_ns), DAY_NS
-    moves = [after / before - 1 for before, after in pairwise(equity)]
+    samples = np.asarray(equity, dtype=float)
+    with np.errstate(all="ignore"):  # What is lost moves no more.
+        found = np.nan_to_num(samples[1:] / samples[:-1] - 1, posinf=0.0, neginf=0.0)
+    moves = found.tolist()
     year = sqrt(YEAR_NS / step_ns)
     if len(moves) < 2:
         return dict.fromkeys(("volatility", "sharpe", "sortino"), nan)
@@ -83,7 +84,7 @@ def _of_moves(equity: Samples, at_ns: Sequence[int], step_ns: int) -> dict[str, 
     }
 
 
-def _cagr(equity: Samples, whole_ns: int) -> float:
-    if equity[-1] <= 0 or whole_ns <= 0:
+def _cagr(growth: float, whole_ns: int) -> float:
+    if growth <= 0 or whole_ns <= 0:
         return -1.0 if whole_ns > 0 else nan
-    return exp(min(LOG_MAX, log(equity[-1] / equity[0]) * YEAR_NS / whole_ns)) - 1
+    return exp(min(LOG_MAX, log(growth) * YEAR_NS / whole_ns)) - 1

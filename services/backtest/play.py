@@ -1,8 +1,8 @@
 """Market time of a run: bars at their close, timers, and orders on their way there and back.
 
 What happens first is heard first; at the same moment a bar comes before what else is due, and
-that in the order in which it was asked for. An order reaches the exchange after half of the
-latency, and its answer, like every word of the user stream, takes the other half.
+that in the order in which it was asked for. An order reaches the exchange after its way there, and
+its answer, like every word of the user stream, takes as long; an ideal exchange answers at once.
 """
 
 from heapq import heappop, heappush
@@ -10,123 +10,204 @@ from heapq import heappop, heappush
 import msgspec
 
 from bus.service import Service
-from schema.exchange import ClockSeen, LevelSet, OrderNotSent, SendOrder, SetLevel, StreamUp
-from schema.head import Effect, Local
-from schema.house import PeerSeen, Started, Timer
-from schema.market import Bar, FeedStatus
+from schema.exchange import (
+    ClockSeen,
+    LevelSet,
+    OrderNotSent,
+    ReportPushed,
+    SendOrder,
+    SetLevel,
+    StreamUp,
+)
+from schema.head import Effect, Local, Message
+from schema.house import Command, PeerSeen, Started, Timer
+from schema.market import Bar, FeedStatus, Instrument, Quote
+from schema.strategy import StrategiesOffered
 from schema.units import MS_NS, SECOND_NS
 from services.backtest.exchange import Exchange
-from services.backtest.history import History
 from services.backtest.stage import Stage
 from services.engine.core import Engine
 from services.gateway.core import Gateway
-from services.predictor.core import Predictor
-
-ONE_WAY_NS = 25 * MS_NS
-"""Half of the 50 ms between sending and the answer."""
 
 QUOTE_NS = SECOND_NS
-"""A timer of the engine's is heard with a quote that is no older."""
+"""A timer of the engine's, and a fill, are heard with a quote that is no older."""
+
+CLOSING_NS = 10 * SECOND_NS
+"""At the end so much time is left to become flat."""
+
+BY = "backtest"
 
 
 class Scene(msgspec.Struct, frozen=True):
     """The outside world of a run."""
 
-    history: History
     exchange: Exchange
+    instruments: tuple[Instrument, ...]
+    traded: frozenset[str]  # symbols that quotes are said of
     stale_ns: int  # without a trade for so long, a feed is stale
 
 
-Cores = tuple[Predictor, Engine, Service, Gateway]
+class Cast(msgspec.Struct, frozen=True):
+    """The cores of a run; those that are spoken to by themselves have a name."""
+
+    all: tuple[Service, ...]
+    engine: Engine
+    gateway: Gateway
 
 
 class Play:
     """One run under way."""
 
-    def __init__(self, scene: Scene, cores: Cores, stage: Stage, start_ns: int) -> None:
+    def __init__(self, scene: Scene, cast: Cast, stage: Stage, start_ns: int) -> None:
         self.now_ns = start_ns
-        self._history = scene.history
+        self._scene = scene
         self._exchange = scene.exchange
-        self._stale_ns = scene.stale_ns
-        self._feed = ""
-        self._cores = cores
-        self._predictor, self._engine, _, self._gateway = cores
+        self._way_ns = scene.exchange.way_ns
+        self._traded = scene.traded
+        self._others = {
+            symbol: [one for one in sorted(scene.traded) if one != symbol]
+            for symbol in scene.traded
+        }
+        self._cast = cast
+        self._engine, self._gateway = cast.engine, cast.gateway
         self._stage = stage
         self._due: list[tuple[int, int, Local]] = []
         self._asked = 0
-        self._quoted_ns = 0
+        self._quoted_ns = dict.fromkeys(scene.traded, 0)
+        self._feeds: dict[str, str] = {}
         self._gate = ("ACTIVE", frozenset[str]())
 
-    def teach(self, bar: Bar) -> None:
-        """Let a bar be known that closed before the run."""
-        self._predictor.refill(bar)
-        self._engine.refill(bar)
-
-    def begin(self) -> None:
-        """Start the house: everybody is well, and the feed stands."""
+    def begin(self, offered: StrategiesOffered) -> None:
+        """Start the house: everybody is well, and the feeds stand."""
         now_ns = self.now_ns
-        for core in self._cores:
+        for core in self._cast.all:
             self._tell(core, Started(epoch=1, grade="fresh"))
+            if core is self._engine:
+                self._tell(core, offered)
             for name in core.needs:
                 self._tell(core, PeerSeen(service=name, state="READY"))
-        self._do(self._stage.say(self._history.instrument(now_ns), now_ns))
+        for instrument in self._scene.instruments:
+            self._do(self._stage.say(instrument, now_ns))
         clock = ClockSeen(wall_ms=now_ns // MS_NS, market_ns=now_ns, scale=1.0, offset_ms=0)
         self._tell(self._gateway, clock)
         self._tell(self._gateway, StreamUp())
+        self._pass(now_ns)
+
+    def teach(self, bar: Bar) -> None:
+        """Let a bar be known that closed before the run."""
+        for core in self._cast.all:
+            core.refill(bar)
 
     def close(self, bar: Bar) -> None:
-        """Go on to a bar's close, and let it be heard."""
-        self._pass(bar.ts_event)
-        self._quote()
-        self._do(self._stage.say(bar, self.now_ns))
+        """Go on to a bar's close, and let it be heard, with all that it leads to at once."""
+        at_ns = bar.ts_event
+        if self._due or self._stage.next_ns <= at_ns or not self._exchange.idle:
+            self._pass(at_ns)
+        elif at_ns != self.now_ns:
+            self._exchange.pass_time(at_ns)
+            self.now_ns = at_ns
+        symbol = bar.symbol
+        for other in self._others.get(symbol, ()):  # Risk wants to know what all of it is worth.
+            self._quote(other, 1)
+        if symbol in self._traded and self._quoted_ns[symbol] != at_ns:
+            self._judge_feed(symbol)
+            quote = self._exchange.quote_at(bar)
+            if quote is not None:
+                self._say_quote(quote)
+        if effects := self._stage.say(bar, at_ns):
+            self._do(effects)
+            self._settle()
+
+    def hear(self, message: Message) -> None:
+        """Go on to when something was said that no core of the run says, and let it be heard."""
+        self.wait(message.ts_event)
+        if effects := self._stage.say(message, self.now_ns):
+            self._do(effects)
+            self._settle()
+
+    def wait(self, until_ns: int) -> None:
+        """Go on to a time, with all that is due before it."""
+        self._pass(until_ns)
+
+    def end(self, strategy: str) -> None:
+        """Have the strategy sell out, and go on until it is flat."""
+        why = "the run is over"
+        asked = Command(request_id=why, verb="close", args=(strategy, why), by=BY)
+        self._tell(self._engine, asked)
+        self._settle()
+        self._exchange.ring_again()
+        until_ns = self.now_ns + CLOSING_NS
+        self._pass(until_ns)
+
+    def _settle(self) -> None:
+        # What takes no time has happened when the bar is over.
+        while self._due and self._due[0][0] <= self.now_ns:
+            self._happen()
 
     def _pass(self, until_ns: int) -> None:
         while True:
             due_ns = self._due[0][0] if self._due else until_ns
             at_ns = max(self.now_ns, min(due_ns, self._stage.next_ns, until_ns))
-            if reports := self._exchange.pass_time(at_ns // MS_NS):
-                back_ns = self._exchange.desk.at_ms * MS_NS + ONE_WAY_NS
+            if reports := self._exchange.pass_time(at_ns):
+                back_ns = self._exchange.at_ns + self._way_ns
                 for report in reports:
                     self._later(back_ns, report)
                 continue
             self.now_ns = at_ns
-            if at_ns == until_ns:
+            if at_ns == until_ns and not self._is_due(at_ns):
                 return
             self._happen()
+
+    def _is_due(self, at_ns: int) -> bool:
+        # With a way that takes time, what is due now waits for the bar that closes now.
+        return self._way_ns == 0 and bool(self._due) and self._due[0][0] <= at_ns
 
     def _happen(self) -> None:
         while self._due and self._due[0][0] <= self.now_ns:
             _, _, message = heappop(self._due)
             if isinstance(message, Effect):
-                self._later(self.now_ns + ONE_WAY_NS, self._exchange.answer(message))
-            else:
-                self._tell(self._gateway, message)
+                self._later(self.now_ns + self._way_ns, self._exchange.answer(message))
+                continue
+            if type(message) is ReportPushed and message.trades:
+                self._quote(message.report.symbol, 0)
+            self._tell(self._gateway, message)
         for core, timer in self._stage.due(self.now_ns):
             self._wake(core, timer)
 
     def _wake(self, core: Service, timer: Timer) -> None:
-        if core is self._engine and self.now_ns - self._quoted_ns > QUOTE_NS:
-            self._quote()
+        if core is self._engine:
+            for symbol in self._quoted_ns:
+                self._quote(symbol, QUOTE_NS)
         self._tell(core, timer)
 
-    def _quote(self) -> None:
-        quote, silent_ns = self._history.look(self.now_ns)
-        self._judge_feed(stale=silent_ns > self._stale_ns)
+    def _quote(self, symbol: str, fresh_ns: int) -> None:
+        """Say how a symbol stands, unless that was said a short while ago."""
+        if symbol not in self._traded or self.now_ns - self._quoted_ns[symbol] < fresh_ns:
+            return
+        self._judge_feed(symbol)
+        quote = self._exchange.quote(symbol, self.now_ns)
         if quote is not None:
-            self._quoted_ns = self.now_ns
-            self._do(self._stage.say(quote, self.now_ns))
+            self._say_quote(quote)
 
-    def _judge_feed(self, *, stale: bool) -> None:
-        state = "STALE" if stale else "OK"
-        if state != self._feed:
-            self._feed = state
-            reason = "no trade for a while" if stale else ""
-            symbol, now_ns = self._history.symbol, self.now_ns
-            feed = FeedStatus(ts_event=now_ns, symbol=symbol, state=state, reason=reason)
-            self._do(self._stage.say(feed, now_ns))
+    def _say_quote(self, quote: Quote) -> None:
+        self._quoted_ns[quote.symbol] = self.now_ns
+        if effects := self._stage.say(quote, self.now_ns):
+            self._do(effects)
+
+    def _judge_feed(self, symbol: str) -> None:
+        silent_ns = self._exchange.silent_ns(symbol, self.now_ns)
+        state = "STALE" if silent_ns > self._scene.stale_ns else "OK"
+        if state == self._feeds.get(symbol):
+            return
+        self._feeds[symbol] = state
+        reason = "no trade for a while" if state == "STALE" else ""
+        now_ns = self.now_ns
+        feed = FeedStatus(ts_event=now_ns, symbol=symbol, state=state, reason=reason)
+        self._do(self._stage.say(feed, now_ns))
 
     def _tell(self, core: Service, message: Local) -> None:
-        self._do(self._stage.tell(core, message, self.now_ns))
+        if effects := self._stage.tell(core, message, self.now_ns):
+            self._do(effects)
 
     def _do(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -136,7 +217,7 @@ class Play:
             elif isinstance(effect, SendOrder) and (why := self._why_not(effect)):
                 self._later(self.now_ns, _not_sent(effect, why))
             else:
-                self._later(self.now_ns + ONE_WAY_NS, effect)
+                self._later(self.now_ns + self._way_ns, effect)
 
     def _why_not(self, effect: SendOrder) -> str:
         # The line before the call, as the gateway's edge has it; here no deadline ever passes.

@@ -1,4 +1,4 @@
-"""One run from its plan to its outcome: composes the cores, plays the bars, counts what came of it.
+"""One run from its plan to its record: composes the cores, plays the bars, counts what came of it.
 
 The settings of the house hold, limits and protections with them. What a house needs because words
 get lost on the way to an exchange, asking again and again, is asked once here.
@@ -13,37 +13,68 @@ import msgspec
 
 from bus.build import code_hash, settings_hash
 from bus.errors import HouseError
-from bus.house import House, open_house
-from schema.settings import WEEK_MS, Settings
-from schema.units import MINUTE_NS, MS_NS, iso, to_text
+from bus.house import House
+from schema.market import Instrument
+from schema.settings import TIMEFRAMES_NS, RunSettings, Settings
+from schema.strategy import Offer, StrategiesOffered
+from schema.units import DAY_NS, MS_NS, to_int
+from services.backtest.desk import DeskExchange, replayed
 from services.backtest.exchange import Exchange
-from services.backtest.history import TIMEFRAME, History
-from services.backtest.measures import of_equity, of_trips
-from services.backtest.play import Cores, Play, Scene
+from services.backtest.figures import About
+from services.backtest.history import History, in_order
+from services.backtest.ideal import IdealExchange
+from services.backtest.plan import Plan, grain_of, house_of, opened, symbols_of
+from services.backtest.play import Cast, Play, Scene
+from services.backtest.record import Record, record_of
 from services.backtest.stage import Stage
 from services.backtest.tally import MONEY_EXP, Tally
+from services.engine.boundary import Bare
 from services.engine.core import Engine
-from services.engine.shipped import strategies
+from services.engine.loading import LoadError, load
+from services.engine.sources import offer_of
+from services.engine.strategy import Strategy
 from services.gateway.core import Gateway
 from services.predictor.core import Predictor
 from services.risk.core import Risk
 from services.venue.account import Terms, opening_of
-from services.venue.columns import DAY_MS
+
+__all__ = ["Plan", "Played", "house_of", "play", "run", "symbols_of"]
 
 CODE = ("backtest", "engine", "gateway", "predictor", "risk", "venue")
-TELL_BARS = 200
+TELL_BARS = 1000
 HASH_BYTES = 16
+KNOWN_BARS = 256
+"""So many bars before the run are known of every timeframe, if there are: what an engine keeps."""
+
+Needs = dict[tuple[str, str], int]
+"""How many bars of which symbol and timeframe."""
+
 Tell = Callable[[float], None]
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What is asked for."""
+class Part(msgspec.Struct, frozen=True):
+    """The strategy under test."""
 
-    strategy: str
-    file: Path
-    symbol: str
-    from_ns: int | None = None
-    to_ns: int | None = None
+    offer: Offer
+    kind: type[Strategy]
+    own: RunSettings
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether it looks at what the predictor says."""
+        return wants_forecasts(self.offer)
+
+    def needs(self, timeframe: str) -> Needs:
+        """Return how many bars of what it sees; `timeframe` is the predictor's."""
+        found: Needs = {}
+        for symbol in self.offer.symbols:
+            found[symbol, self.kind.timeframe] = self.kind.warmup
+            for name, bars in self.kind.also.items():
+                other, _, frame = name.rpartition(" ")
+                found[other or symbol, frame] = bars
+            if self.forecasts:
+                found.setdefault((symbol, timeframe), KNOWN_BARS)
+        return found
 
 
 class Played(NamedTuple):
@@ -52,137 +83,136 @@ class Played(NamedTuple):
     tally: Tally
     engine: Engine
     exchange: Exchange
+    span_ns: tuple[int, int]
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What a run came to; money is text, exactly."""
-
-    run_id: str
-    strategy: str
-    symbol: str
-    first: str
-    last: str
-    bars: int
-    quote: str
-    opening: str
-    final: str
-    orders: int
-    fills: int
-    denied: int
-    denials: dict[str, int]
-    failures: list[str]
-    metrics: dict[str, float]
-    fingerprint: str
-
-
-def house_of(environ: dict[str, str], plan: Plan, changes: dict[str, str]) -> House:
-    """Return the house around here as a run sees it; `changes` by dotted name."""
-    said = {
-        "gateway.poll_ms": str(WEEK_MS),
-        "gateway.reconcile_ms": str(WEEK_MS),
-        **changes,
-        "clock.scale": "1",
-        "venue.symbol": plan.symbol,
-        "ingest.symbols": plan.symbol,
-        "engine.strategies": plan.strategy,
-        "predictor.timeframe": TIMEFRAME,
-    }
-    laid = {f"RRR_{name.replace('.', '__').upper()}": text for name, text in said.items()}
-    return open_house(environ={**environ, **laid, "RRR_MODE": "backtest"})
-
-
-def run(house: House, plan: Plan, tell: Tell) -> Outcome:
+def run(house: House, plan: Plan, tell: Tell) -> Record:
     """Play a plan, and return what it came to; `tell` hears of its progress, from 0 to 1."""
-    history = History(plan.file, plan.symbol, house.settings.venue.seed)
-    span_ms = history.span(plan.from_ns, plan.to_ns)
-    played = play(house.settings, house.world, history, span_ms, tell)
-    return _outcome(plan, run_id(house, plan), history, played.tally)
+    part = part_of(house.root, house.settings, plan.strategy)
+    symbols, needs = house.settings.venue.symbol, part.needs(house.settings.predictor.timeframe)
+    before_ns = _known_span_ns(house.settings, needs)
+    history = opened(plan, grain_of(part.own), symbols, before_ns)
+    played = play(house.settings, house.world, part, history, plan, tell)
+    return record_of(_about(house, plan, part, history), played.tally)
+
+
+def part_of(root: Path, settings: Settings, name: str) -> Part:
+    """Return a strategy as it is run; HouseError when its source does not load."""
+    own, symbols = settings.strategy[name], settings.venue.symbol
+    offer = offer_of(root, name, own, symbols)
+    traded = tuple(symbol for symbol in symbols if symbol in own.symbols) or symbols
+    offer = msgspec.structs.replace(offer, role="trade", symbols=traded)
+    try:
+        kind = load(offer).kind
+    except LoadError as error:
+        hint = "Mend the file or its parameters, and run it again"
+        raise HouseError(error.what, hint) from error
+    return Part(offer, kind, own.backtest)
+
+
+def wants_forecasts(offer: Offer) -> bool:
+    """Return whether a strategy looks at forecasts: its source, or a parent's, speaks of them."""
+    return any("forecast" in text for _, text in offer.files)
 
 
 def play(
-    settings: Settings, world: str, history: History, span_ms: tuple[int, int], tell: Tell
+    settings: Settings, world: str, part: Part, history: History, plan: Plan, tell: Tell
 ) -> Played:
     """Play the bars of a stretch, those before it as what is known already."""
-    (start_ms, stop_ms), start_ns = span_ms, span_ms[0] * MS_NS
-    terms = _terms(settings, history)
-    quote = history.facts.quote
-    tally = Tally(history.instrument(start_ns), terms.opening[quote], start_ns)
-    cores = _cores(settings, world)
-    stage = Stage(cores, tally.witness)
-    exchange = Exchange(history, terms, start_ms)
-    scene = Scene(history, exchange, settings.ingest.stale_data_ms * MS_NS)
-    show = Play(scene, cores, stage, start_ns)
-    known_ms = max(history.first_ms, start_ms - settings.ingest.history_days * DAY_MS)
-    for bar in history.bars(known_ms, start_ms) if known_ms < start_ms else ():
+    span_ns = start_ns, stop_ns = history.span(plan.from_ns, plan.to_ns, plan.bars)
+    needs = part.needs(settings.predictor.timeframe)
+    exchange = _exchange(settings, part, history, start_ns)
+    tracks = history.tracks(needs)
+    instruments = _listed(history, part, start_ns)
+    tally = Tally(instruments, to_int(f"{part.offer.budget:.8f}", MONEY_EXP), start_ns)
+    cast = _cast(settings, world, part)
+    traded = frozenset(part.offer.symbols)
+    scene = Scene(exchange, instruments, traded, settings.ingest.stale_data_ms * MS_NS)
+    show = Play(scene, cast, Stage(cast.all, tally.witness), start_ns)
+    show.begin(StrategiesOffered(offers=(part.offer,)))
+    known_ns = max(history.first_ns, start_ns - _known_span_ns(settings, needs))
+    for bar in in_order(tracks, known_ns, start_ns):
         show.teach(bar)
-    show.begin()
-    for number, bar in enumerate(history.bars(start_ms, stop_ms)):
+    own, last, number = part.kind.timeframe, None, 0
+    for bar in in_order(tracks, start_ns, stop_ns):
         show.close(bar)
-        tally.sample(bar)
-        if number % TELL_BARS == 0:
-            tell((bar.ts_event // MS_NS - start_ms) / (stop_ms - start_ms))
-    return Played(tally, cores[1], exchange)
+        if bar.timeframe == own and bar.symbol in traded:
+            tally.sample(bar)
+            last, number = bar, number + 1
+            if number % TELL_BARS == 0:
+                tell((bar.ts_event - start_ns) / (stop_ns - start_ns))
+    if last is None:
+        raise HouseError(
+            f"no bar of {own} closes in the stretch that is played",
+            "Choose a longer one with --from and --until",
+        )
+    if part.own.flat_at_end:
+        show.end(part.offer.name)
+        tally.sample(last)
+    return Played(tally, cast.engine, exchange, span_ns)
 
 
-def run_id(house: House, plan: Plan) -> str:
-    """Return the name of a run: of the same code, settings and data it is the same."""
-    codes = [code_hash(house, service) for service in CODE]
-    data = blake2b(plan.file.read_bytes(), digest_size=HASH_BYTES).hexdigest()
-    asked = (plan.strategy, plan.symbol, plan.from_ns, plan.to_ns)
-    said = msgspec.json.encode((codes, settings_hash(house), data, asked))
-    return blake2b(said, digest_size=HASH_BYTES).hexdigest()
+def _known_span_ns(settings: Settings, needs: Needs) -> int:
+    """Return how long before a run bars are known: as long as a house would fetch, or enough."""
+    enough = [2 * max(bars, KNOWN_BARS) * TIMEFRAMES_NS[name] for (_, name), bars in needs.items()]
+    return max(settings.ingest.history_days * DAY_NS, *enough)
+
+
+def _exchange(settings: Settings, part: Part, history: History, start_ns: int) -> Exchange:
+    terms = _terms(settings, history)
+    if part.own.fills == "book":
+        market = replayed(history, settings.venue.seed)
+        history.facts = {facts.symbol: facts for facts in market.facts.values()}
+        return DeskExchange(market, terms, start_ns)
+    return IdealExchange(history, terms, start_ns, at_open=part.own.fills == "next_open")
+
+
+def _listed(history: History, part: Part, now_ns: int) -> tuple[Instrument, ...]:
+    """Return what can be traded; who fills at known prices asks for no smallest order."""
+    found = history.instruments(now_ns)
+    if part.own.fills == "book":
+        return tuple(found)
+    return tuple(msgspec.structs.replace(one, min_notional=0) for one in found)
 
 
 def _terms(settings: Settings, history: History) -> Terms:
     venue = settings.venue
     opening = opening_of(venue.balances)
-    if not opening.get(history.facts.quote):
+    quote = history.symbols[0].partition("/")[2]
+    if not opening.get(quote):
         held = " ".join(venue.balances) or "nothing"
         raise HouseError(
-            f"`venue.balances` holds {held}: expected some {history.facts.quote}, "
+            f"`venue.balances` holds {held}: expected some {quote}, "
             "which everything in this run is paid with",
-            f'Add --set "venue.balances={history.facts.quote} 100000"',
+            f'Add --set "venue.balances={quote} 100000"',
         )
     return Terms(venue.maker_bps, venue.taker_bps, opening)
 
 
-def _cores(settings: Settings, world: str) -> Cores:
-    return (
-        Predictor(settings),
-        Engine(settings, world, strategies(settings)),
-        Risk(settings),
-        Gateway(settings, world),
-    )
+def _cast(settings: Settings, world: str, part: Part) -> Cast:
+    engine, gateway = Engine(settings, world, Bare()), Gateway(settings, world)
+    seers = (Predictor(settings),) if part.forecasts else ()
+    return Cast((*seers, engine, Risk(settings), gateway), engine, gateway)
 
 
-def _outcome(plan: Plan, name: str, history: History, tally: Tally) -> Outcome:
-    return Outcome(
-        run_id=name,
-        strategy=plan.strategy,
-        symbol=plan.symbol,
-        first=iso(tally.at_ns[0]),
-        last=iso(tally.at_ns[-1]),
-        bars=len(tally.at_ns) - 1,
-        quote=history.facts.quote,
-        opening=to_text(tally.equity[0], MONEY_EXP),
-        final=to_text(tally.equity[-1], MONEY_EXP),
-        orders=tally.orders,
-        fills=tally.fills,
-        denied=tally.denials.total(),
-        denials=dict(sorted(tally.denials.items())),
-        failures=tally.failures,
-        metrics=_metrics(tally),
-        fingerprint=tally.fingerprint(),
-    )
-
-
-def _metrics(tally: Tally) -> dict[str, float]:
-    unit = 10.0**MONEY_EXP
-    bars = len(tally.at_ns) - 1
-    return {
-        **of_equity([worth / unit for worth in tally.equity], tally.at_ns, MINUTE_NS),
-        **of_trips([gain / unit for gain in tally.trips]),
-        "exposure": tally.exposed / bars,
-        "turnover": tally.traded / tally.equity[0],
-        "fees": tally.fees / unit,
+def _about(house: House, plan: Plan, part: Part, history: History) -> About:
+    digests = {
+        **{f"code {service}": code_hash(house, service) for service in CODE},
+        "data": history.digest(),
+        "source": part.offer.digest,
+        "settings": settings_hash(house),
     }
+    asked = (plan.strategy, plan.from_ns, plan.to_ns, plan.bars, part.offer.params)
+    said = msgspec.json.encode((sorted(digests.items()), house.settings.venue.seed, asked))
+    return About(
+        run_id=blake2b(said, digest_size=HASH_BYTES).hexdigest(),
+        strategy=plan.strategy,
+        symbols=part.offer.symbols,
+        timeframe=part.kind.timeframe,
+        fills=part.own.fills,
+        file=part.offer.file,
+        params=part.offer.params,
+        settings={name: text for name, text, _ in house.rows},
+        digests=digests,
+        first_bar=part.kind.warmup - 1,
+    )

@@ -1,20 +1,29 @@
 """The shipped cores together: what one says the others hear, at once and in one order.
 
-Each input is a turn of its own, run by the function that runs the turns of a process; nothing is
-encoded, and who hears what is what their cards say.
+Each input is a turn of its own, as the turns of a process run; nothing is encoded, and who hears
+what is what their cards say.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 
-from bus.service import Heard, Service
-from bus.turn import run_turn
-from schema.head import Effect, Local, Message
-from schema.house import Timer, Wake
+import msgspec
+
+from bus.service import Said, Service
+from schema.head import Effect, Local, Message, Noticed
+from schema.house import CommandDone, Timer, Wake
 from schema.streams import home
 
 NEVER_NS = 1 << 62
-Ears = tuple[int, tuple[Service, ...]]
+Place = tuple[int, int]
+Fold = Callable[[Message], None] | None
+Ear = tuple[Service, Fold]
+"""Who hears a kind of message, and how it books it, if it does."""
+
+Ears = tuple[int, tuple[Ear, ...]]
+Input = tuple[Service, Message, Place, Fold]
+NOWHERE = (0, 0)
+_stamp = msgspec.structs.force_setattr
 
 
 class Stage:
@@ -25,23 +34,34 @@ class Stage:
         self._witness = witness
         self._wakes: dict[tuple[int, str], int] = {}
         self._ears: dict[type, Ears] = {}
-        self._said: Counter[int] = Counter()
-        self._queue: deque[tuple[Service, Heard]] = deque()
+        self._said: dict[int, int] = {}
+        self._queue: deque[Input] = deque()
+        self._asked: list[Effect] = []
+        self.answers: list[CommandDone] = []
         self.next_ns = NEVER_NS
         """When the next timer is due."""
 
     def say(self, message: Message, now_ns: int) -> list[Effect]:
         """Have a message heard that none of the cores said; return what is to be done."""
-        self._spread(message)
-        return self._settle(now_ns)
+        number, ears = self._ears.get(type(message)) or self._listen(type(message))
+        pos = self._said[number] = self._said.get(number, 0) + 1
+        for core, fold in ears:
+            if fold is not None:
+                fold(message)
+            if outs := core.handle(message, now_ns):
+                self._take(core, message, (number, pos), outs)
+        return self._settle(now_ns) if self._queue or self._asked else []
 
     def tell(self, core: Service, message: Local, now_ns: int) -> list[Effect]:
         """Hand one core an input; return what is to be done."""
-        self._queue.append((core, Heard(message)))
-        return self._settle(now_ns)
+        if outs := core.handle(message, now_ns):
+            self._take(core, message, NOWHERE, outs)
+        return self._settle(now_ns) if self._queue or self._asked else []
 
     def due(self, now_ns: int) -> list[tuple[Service, Timer]]:
         """Return the timers whose time has come, earliest first, each once."""
+        if self.next_ns > now_ns:
+            return []
         found = sorted((at, key) for key, at in self._wakes.items() if at <= now_ns)
         for _, key in found:
             del self._wakes[key]
@@ -49,37 +69,57 @@ class Stage:
         return [(self._cores[who], Timer(name=name, at_ns=at)) for at, (who, name) in found]
 
     def _settle(self, now_ns: int) -> list[Effect]:
-        asked: list[Effect] = []
-        while self._queue:
-            core, heard = self._queue.popleft()
-            outcome = run_turn(core, (heard,), now_ns)
-            for message in outcome.said:
-                self._witness(message)
-                self._spread(message)
-            for effect in outcome.effects:
-                if isinstance(effect, Effect):
-                    asked.append(effect)
-                else:
-                    self._wake(core, effect)
+        queue = self._queue
+        while queue:
+            core, message, place, fold = queue.popleft()
+            if fold is not None:
+                fold(message)
+            if outs := core.handle(message, now_ns):
+                self._take(core, message, place, outs)
+        asked, self._asked = self._asked, []
         return asked
 
-    def _spread(self, message: Message) -> None:
-        kind = type(message)
-        ears = self._ears.get(kind)
-        if ears is None:
-            ears = self._ears[kind] = self._who_hears(kind)
-        number, cores = ears
-        self._said[number] += 1
-        heard = Heard(message, number, self._said[number])
-        for core in cores:
-            self._queue.append((core, heard))
+    def _take(self, core: Service, heard: Message | Local, place: Place, outs: list[Said]) -> None:
+        # As `run_turn` does it with one input; a processor hears what it handles.
+        for out in outs:
+            if isinstance(out, Message):
+                if place is not NOWHERE and out.cause == NOWHERE:
+                    _stamp(out, "cause", place)
+                if out.trace == 0 and isinstance(heard, Message):
+                    _stamp(out, "trace", heard.trace)
+                core.apply(out)
+                self._witness(out)
+                self._spread(out)
+            elif isinstance(out, Effect):
+                self._asked.append(out)
+            else:
+                self._note(core, out)
 
-    def _who_hears(self, kind: type[Message]) -> Ears:
+    def _spread(self, message: Message) -> None:
+        number, ears = self._ears.get(type(message)) or self._listen(type(message))
+        place = number, self._said.get(number, 0) + 1
+        self._said[number] = place[1]
+        for core, fold in ears:
+            self._queue.append((core, message, place, fold))
+
+    def _listen(self, kind: type[Message]) -> Ears:
         stream = home(kind)
         assert stream is not None, f"{kind.__name__} belongs on no stream"
-        return stream.number, tuple(core for core in self._cores if stream.name in core.hears)
+        name = stream.name
+        heard = tuple(
+            (core, core.apply if name in core.folds else None)
+            for core in self._cores
+            if name in core.hears
+        )
+        ears = self._ears[kind] = (stream.number, heard)
+        return ears
 
-    def _wake(self, core: Service, wake: Local) -> None:
-        assert isinstance(wake, Wake), f"nobody waits for a {type(wake).__name__}"
-        self._wakes[self._cores.index(core), wake.name] = wake.at_ns
+    def _note(self, core: Service, out: Local) -> None:
+        if isinstance(out, CommandDone):
+            self.answers.append(out)
+            return
+        if isinstance(out, Noticed):
+            return  # No turn of a run is run again.
+        assert isinstance(out, Wake), f"nobody waits for a {type(out).__name__}"
+        self._wakes[self._cores.index(core), out.name] = out.at_ns
         self.next_ns = min(self._wakes.values())

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from bus.shard import Connection
-from schema import forecast, market, orders, trading
+from schema import forecast, market, orders, strategy, trading
 from schema.head import Message
 from services.writer import executions, predictions
 from services.writer.effects import Keep
@@ -26,6 +26,10 @@ IGNORED: frozenset[type[Message]] = frozenset(
         trading.StrategyPaused,
         trading.StrategyResumed,
         trading.PairLocked,
+        strategy.StrategyLoaded,
+        strategy.StrategyRetired,
+        strategy.StrategyState,
+        strategy.ShadowFill,
         trading.Position,
         orders.OrderTriggered,
         orders.OrderPendingCancel,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schema import lifecycle, market, orders, trading
+from schema import lifecycle, market, orders, strategy, trading
 from schema.head import Message
 from schema.units import to_text
 from services.writer.effects import Keep
@@ -20,6 +20,8 @@ IGNORED: frozenset[type[Message]] = frozenset(
         market.FeedStatus,  # a condition, not a fact of trading
         market.FeedGap,  # kept in the market shard
         trading.Decision,  # read from the journal by time; far more of them than orders
+        strategy.StrategyState,  # of use to its strategy alone
+        strategy.ShadowFill,  # never happened
         orders.RequestWeight,  # of use for a minute
     }
 )
@@ -172,6 +174,17 @@ def _audited(message: Message, by: str, scope: str, reason: str) -> Statement:
     return sql, (message.ts_event, by, type(message).__name__, scope, reason, detail(message))
 
 
+def _loaded(message: Any) -> list[Statement]:
+    m: strategy.StrategyLoaded = message
+    named = msgspec.structs.replace(m, offer=msgspec.structs.replace(m.offer, files=()))
+    return [_audited(named, m.by, m.strategy, m.reason)]  # The source stands in the journal.
+
+
+def _retired(message: Any) -> list[Statement]:
+    m: strategy.StrategyRetired = message
+    return [_audited(m, "engine", m.strategy, m.reason)]
+
+
 TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     market.Instrument: _instrument,
     trading.Position: _position,
@@ -186,6 +199,8 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     trading.StrategyPaused: _stop,
     trading.StrategyResumed: _stop,
     trading.PairLocked: _stop,
+    strategy.StrategyLoaded: _loaded,
+    strategy.StrategyRetired: _retired,
     orders.KillLevel: _stop,
     orders.InstrumentHalted: _stop,
     orders.InstrumentResumed: _stop,

@@ -3,12 +3,16 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from services.rrr.screen import table
-from tests.bench import startup
+from tests.bench import core, edited, oracle, startup
 from tests.bench.figure import Figure
 
-FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {"startup": startup.measure}
+FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
+    "core": lambda: chain(core.measure(), oracle.measure(), edited.measure()),
+    "startup": startup.measure,
+}
 
 
 def main(only: list[str]) -> None:

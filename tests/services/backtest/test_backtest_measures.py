@@ -60,7 +60,8 @@ def test_a_long_run_is_measured_by_its_days() -> None:
 
 
 def test_all_money_lost_is_all_that_can_be_lost() -> None:
-    assert of_equity([100.0, 50.0, 0.0], minutes(3), MINUTE_NS)["cagr"] == -1.0
+    found = of_equity([100.0, 50.0, 0.0, 0.0], minutes(4), MINUTE_NS)
+    assert (found["cagr"], found["max_drawdown"]) == (-1.0, 1.0)
 
 
 def test_round_trips_are_won_lost_or_neither() -> None:

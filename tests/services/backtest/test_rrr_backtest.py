@@ -7,59 +7,22 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from bus.clock import SystemClock
 from bus.errors import HouseError
-from bus.house import open_house
 from bus.lease import Lease
 from bus.rows import read_rows
 from bus.shard import Value
-from schema.house import BacktestResult
-from services.rrr import rrr
-from services.rrr.said import said_from
-from tests.services.backtest.recorded import walk_file
+from schema.market import Bar
+from schema.units import MINUTE_NS, MS_NS
+from services.rrr.backtest_page import PAGES_MAX
+from tests.services.backtest.person import ROOT, Person
+from tests.services.backtest.recorded import START_MS
+from tests.services.predictor.shards import fill
 
-ROOT = Path(__file__).parents[3]
 DEADLINE_NS = 20_000_000_000
 DATA = ROOT / ".." / "shared" / "data" / "typhonun_DcaTpStrategy"
 RECORDED = DATA / "BTC_USDT_USDT-1m-futures.csv.gz"
-
-
-class Person:
-    """Somebody with a home of their own."""
-
-    def __init__(self, path: Path, mode: str = "local") -> None:
-        places = {"RRR_RUN": str(path / "run"), "RRR_HOME": str(path), "MODE": mode}
-        foreign = ("RRR_", "MODE", "SUPERVISOR")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        self.environ = inherited | places
-        self.house = open_house(ROOT, self.environ)
-        self.file = walk_file(path / "walk.csv", 60)
-
-    def asks(self, *words: str) -> Result:
-        others = {k: None for k in os.environ if k.startswith(("RRR_", "MODE"))}
-        runner = CliRunner(env={**others, **self.environ})
-        return runner.invoke(rrr, ["backtest", *words])
-
-    def runs(self, *words: str, strategy: str = "pulse") -> Result:
-        file = ("--file", str(self.file), "--symbol", "BTC/USDT")
-        return self.asks(strategy, *file, *words)
-
-    def starts(self, *words: str, **more: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
-            env=self.environ | more,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def kept(self) -> list[BacktestResult]:
-        seen = said_from(self.house.journal_dir, "backtest.result", 1)
-        return [one.message for one in seen if isinstance(one.message, BacktestResult)]
 
 
 @pytest.fixture
@@ -71,8 +34,9 @@ def test_a_run_is_shown_and_kept_in_the_journal(person: Person) -> None:
     done = person.runs()
     assert done.exit_code == 0, done.output
     assert "pulse on BTC/USDT" in done.stdout
-    assert "60 bars of 1m" in done.stdout
-    assert "round trips" in done.stdout and "denied" in done.stdout
+    assert "60 bars of 1m, fills: book" in done.stdout
+    for told in ("BUY & HOLD", "round trips", "denied", "ENTRY TAG", "EXIT TAG"):
+        assert told in done.stdout
     (result,) = person.kept()
     assert result.strategy == "pulse"
     assert result.world == person.house.world
@@ -85,32 +49,63 @@ def test_a_script_reads_one_object_of_exact_money(person: Person) -> None:
     first = json.loads(person.runs("--json").stdout)
     again = json.loads(person.runs("--json").stdout)
     assert again == first
-    assert first["opening"] == "100000.00000000"
+    assert first["opening"] == "1000.00000000"
     assert first["metrics"]["sharpe"] < 0
     assert first["fills"] >= first["orders"] > 0
     assert first["metrics"]["max_drawdown"] > 0
+    assert first["trades"] == first["statistics"]["# Trades"] > 5
+    assert float(first["quote"]) < 100_000
     assert len(person.kept()) == 2
 
 
-def test_another_setting_is_another_run(person: Person) -> None:
+def test_another_parameter_is_another_run(person: Person) -> None:
     first = json.loads(person.runs("--json").stdout)
-    other = json.loads(person.runs("--json", "--set", "pulse.notional=100").stdout)
+    other = json.loads(person.runs("--json", "--set", "notional=100").stdout)
     assert other["run_id"] != first["run_id"]
+    assert other["params"]["notional"] == 100
     assert other["metrics"]["fees"] > first["metrics"]["fees"]
+
+
+def test_commission_is_a_share_and_fees_are_basis_points(person: Person) -> None:
+    share = json.loads(person.runs("--json", "--commission", "0.002").stdout)
+    points = json.loads(person.runs("--json", "--fees", "20").stdout)
+    assert share == points
+    assert share["settings"]["venue.taker_bps"] == "20"
+    free = json.loads(person.runs("--json", "--commission", "0").stdout)
+    assert free["metrics"]["fees"] == 0
+
+
+def test_the_first_bars_alone_may_be_played(person: Person) -> None:
+    assert json.loads(person.runs("--json", "--bars", "25").stdout)["bars"] == 25
+
+
+def test_a_file_with_a_strategy_is_run_by_its_path(person: Person, tmp_path: Path) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text((ROOT / "strategies" / "pulse.py").read_text())
+    found = json.loads(person.runs("--json", strategy=str(own)).stdout)
+    assert (found["strategy"], found["opening"]) == ("mine", "10000.00000000")
+    assert found["trades"] > 5
 
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--set", "pulse"), 2, "SECTION.KEY=VALUE"),
+        (("--set", "notional"), 2, "NAME=VALUE"),
         (("--set", "venue.symbol=ETH/USDT"), 2, "cannot change venue.symbol"),
-        (("--set", "pulse.notoinal=5"), 1, "the nearest is `pulse.notional`"),
-        (("--set", "pulse.notional=much"), 1, "`pulse.notional` is 'much'"),
-        (("--set", "pulse.notional=90000"), 1, "its orders would be denied"),
+        (("--set", "risk.dayly_loss=5"), 1, "the nearest is `risk.daily_loss`"),
+        (("--set", "risk.daily_loss=much"), 1, "--set risk.daily_loss"),
         (("--from", "yesterday"), 2, "--from is 'yesterday'"),
-        (("--from", "2030-01-01T00:00:00Z"), 1, "no bar of BTC/USDT"),
-        (("--to", "2020-01-01T00:00:00Z"), 1, "no bar of BTC/USDT"),
-        (("--symbol", "btc"), 1, "venue.symbol"),
+        (("--from", "2030-01-01T00:00:00Z"), 1, "BTC/USDT"),
+        (("--until", "2020-01-01T00:00:00Z"), 1, "BTC/USDT"),
+        (("--symbol", "ETH/USDT"), 2, "1 files and 2 symbols"),
+        (("--commission", "0.00015"), 2, "hundredths of a percent"),
+        (("--commission", "nan"), 2, "--commission is nan"),
+        (("--commission", "0.001", "--fees", "10"), 2, "choose one"),
+        (("--set", "strategy.pulse.budget=1e12"), 1, "<= 10000000000.0"),
+        (("--set", "strategy.pulse.budget=1e-9"), 1, ">= 1e-08"),
+        (("--set", "every_s=0"), 1, "strategies/pulse.py: parameter `every_s` is 0"),
+        (("--bars", "1", "--from", "2030-01-01T00:00:00Z"), 1, "--from and --until"),
+        (("--since", "90d"), 2, "stored history"),
     ],
 )
 def test_what_cannot_be_run_is_told_in_one_message(
@@ -131,6 +126,57 @@ def test_files_and_strategies_that_are_not_there_are_wrong_words(person: Person)
     assert (missing.exit_code, "gone.csv" in missing.output) == (2, True)
     unknown = person.runs(strategy="martingale")
     assert (unknown.exit_code, "threshold" in unknown.output) == (2, True)
+    nowhere = person.runs(strategy="./martingale.py")
+    assert (nowhere.exit_code, "there is no file" in nowhere.output) == (2, True)
+
+
+def test_each_run_that_is_shown_has_a_page_and_the_cache_forgets_old_ones(person: Person) -> None:
+    cache = person.house.home / "data" / "cache" / "backtests"
+    cache.mkdir(parents=True)
+    for number in range(PAGES_MAX):
+        os.utime(_touched(cache / f"old{number}.html"), (number, number))
+    done = person.runs()
+    assert done.exit_code == 0, done.output
+    (page,) = (cache / word for word in done.stderr.split() if word.endswith(".html"))
+    assert b"<svg" in page.read_bytes()
+    names = {one.name for one in cache.iterdir()}
+    assert len(names) == PAGES_MAX
+    assert "old0.html" not in names
+    assert person.runs("--json").stderr == ""
+
+
+def _touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def test_a_page_is_written_where_it_is_wanted(person: Person, tmp_path: Path) -> None:
+    place = tmp_path / "pages" / "run.html"
+    done = person.runs("--html", str(place))
+    assert done.exit_code == 0, done.output
+    assert str(place) in done.stderr
+    first = place.read_bytes()
+    assert b"<svg" in first
+    person.runs("--html", str(place))
+    assert place.read_bytes() == first
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_disk_under_what_is_shown_is_one_sentence(person: Person) -> None:
+    words = ("backtest", "pulse", "--file", str(person.file), "--symbol", "BTC/USDT", "--json")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.rrr", *words],
+            cwd=ROOT,
+            env=person.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, len(person.kept())) == (1, 1)
+    assert done.stderr.startswith("rrr: what is shown cannot be written: No space left")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_damaged_file_is_told_with_its_line(person: Person) -> None:
@@ -162,7 +208,7 @@ def test_a_result_is_shown_even_where_it_cannot_be_kept(person: Person) -> None:
 
 def test_the_same_run_is_the_same_bytes_in_another_process(person: Person) -> None:
     verb = ("services.rrr", "backtest", "threshold", "--file", str(person.file))
-    more = ("--symbol", "BTC/USDT", "--json", "--set", "threshold.enter=0.495")
+    more = ("--symbol", "BTC/USDT", "--json", "--set", "enter=0.495")
     both = [person.starts(*verb, *more, PYTHONHASHSEED=seed) for seed in ("1", "2")]
     answers = [process.communicate() for process in both]
     assert [error for _, error in answers] == ["", ""]
@@ -198,9 +244,39 @@ def rows(person: Person) -> list[dict[str, Value]]:
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded bars are not here")
 def test_a_recorded_week_is_traded_with_all_limits_on(person: Person) -> None:
     person.file = RECORDED
-    words = ("--to", "2025-05-11T00:00:00Z", "--json")
+    words = ("--until", "2025-05-11T00:00:00Z", "--json")
     found = json.loads(person.runs(*words, strategy="threshold").stdout)
     assert found["bars"] == 6 * 1440 + 507
     assert found["metrics"]["round_trips"] >= 5
     assert found["failures"] == [] and found["denied"] == 0
-    assert float(found["final"]) == pytest.approx(100_000, rel=0.02)
+    assert float(found["final"]) == pytest.approx(10_000, rel=0.1)
+
+
+def test_the_last_stretch_of_the_stored_history_is_played(person: Person) -> None:
+    fill(person.house.db_dir, [_minute(number) for number in range(300)], person.house.world)
+    symbol = ("--symbol", "BTC/USDT")
+    found = json.loads(person.asks("pulse", "--since", "2h", "--json", *symbol).stdout)
+    assert found["bars"] == 120
+    assert (found["first"], found["last"]) == ("2025-06-15T18:07:00Z", "2025-06-15T20:07:00Z")
+    assert found["trades"] > 5
+    all_of_it = json.loads(person.asks("pulse", "--json", "--bars", "10", *symbol).stdout)
+    assert (all_of_it["bars"], all_of_it["first"]) == (10, "2025-06-15T15:07:00Z")
+
+
+def test_what_is_not_stored_is_told(person: Person) -> None:
+    nothing = person.asks("pulse", "--since", "2h")
+    assert isinstance(nothing.exception, HouseError)
+    assert nothing.exception.exit_code == 3
+    fill(person.house.db_dir, [_minute(0)], person.house.world)
+    other = person.asks("pulse", "--since", "2h", "--symbol", "ETH/USDT")
+    assert "no 1m bar of ETH/USDT" in str(other.exception)
+
+
+def _minute(number: int) -> Bar:
+    open_ns = START_MS * MS_NS + number * MINUTE_NS
+    px = 6_000_000 + number
+    return Bar(
+        ts_event=open_ns + MINUTE_NS, symbol="BTC/USDT", timeframe="1m", open_ns=open_ns,
+        open=px, high=px + 50, low=px - 50, close=px + 1, volume=500_000,
+        quote_volume=3 * 10**12, trades=9, px_exp=2, qty_exp=5, quote_exp=7,
+    )  # fmt: skip
