@@ -20,12 +20,15 @@ class HouseClock(Clock):
         self._start_ns = start_ns
         self._mono_ns = 0
         self._set_ns = 0
+        self._looks = 0
+        self.went_back = False
 
     def market_ns(self) -> int:
         return self._start_ns + int((self._mono_ns + self._set_ns) * self.scale)
 
     def wall_ns(self) -> int:
-        return self._start_ns + self._mono_ns + self._set_ns
+        self._looks += 1  # No two looks at it find the same: journals are ordered by it.
+        return self._start_ns + self._mono_ns + self._set_ns + self._looks
 
     def mono_ns(self) -> int:
         return self._mono_ns
@@ -39,6 +42,7 @@ class HouseClock(Clock):
 
     def set_ms(self, ms: int) -> None:
         """Let the machine sleep, or somebody set its clock."""
+        self.went_back = self.went_back or ms < 0
         self._set_ns += ms * 1_000_000
 
 

@@ -1,12 +1,15 @@
 """One seed's story: a day of trading with faults, then none, then everything must have settled."""
 
+import random
 from pathlib import Path
 from random import Random
 
+from tests.sim.again import check_past
+from tests.sim.keeper import Keeper
 from tests.sim.laws import check_rest, check_step
 from tests.sim.stand import NAMES, START_NS, Stand
 
-BUSY_STEPS, REST_STEPS_MAX, CALM_STEPS_MAX = 500, 300, 900
+BUSY_STEPS, REST_STEPS_MAX, CALM_STEPS_MAX = 500, 700, 900
 EVENING_NS = START_NS // 86_400_000_000_000 * 86_400_000_000_000 + 86_000_000_000_000
 """A little before midnight."""
 
@@ -14,11 +17,13 @@ EVENING_NS = START_NS // 86_400_000_000_000 * 86_400_000_000_000 + 86_000_000_00
 class Story:
     """Does something bad now and then, by chance."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path, seed: int, *, flips: bool = False) -> None:
         self.chance = Random(f"story {seed}")
         scale = self.chance.choice((1, 10, 10, 60, 60, 60))
         start_ns = self.chance.choice((START_NS, EVENING_NS))
-        self.stand = Stand(path, seed, scale=scale, start_ns=start_ns)
+        self.stand = Stand(path, seed, scale=scale, start_ns=start_ns, flips=flips)
+        random.seed(f"moods {seed}")  # for strategies that look at something of the world outside
+        self.keeper = Keeper(self.stand, seed)
         self._restarts: dict[str, int] = {}
         self._n = 0
         self._absent = False
@@ -34,10 +39,13 @@ class Story:
         """Live through it."""
         while self._n < BUSY_STEPS:
             self._harm()
+            self.keeper.act()
             self._pass(self.chance.choice((20, 100, 100, 250)))
         self._heal()
+        self.keeper.put_right(lambda: self._pass(100))
         self._settle()
         self._trade_again()
+        check_past(self.stand)
 
     def _pass(self, ms: int) -> None:
         self._n += 1

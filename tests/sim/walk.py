@@ -15,7 +15,7 @@ THIN_MS, THIN_LEVELS = 20_000, 2
 """Now and then the book shows so little that a market order ends before it is filled."""
 
 TRADE_EVERY_MS = 500
-BEFORE_MS = 90 * MINUTE_MS
+BEFORE_MS = 320 * MINUTE_MS
 AFTER_MS = 40 * 60 * MINUTE_MS
 
 
