@@ -39,51 +39,23 @@ def resume(
             f"{file} lies there and says {_text(file)!r}: the gateway would obey it again",
             "Remove it, or say `rrr resume --remove-file ...`",
         )
-    preview = _preview(house.run, service)
+    preview = stops_told(house.run, service)
     if not as_json:
         click.echo("\n".join([world_line(house.world), *preview]))
     if not yes:
-        _confirm(" ".join((verb, *args)))
+        confirm(" ".join((verb, *args)))
     if verb == "resume" and remove_file:
         file.unlink(missing_ok=True)
-    _show(asked(house.run, service, verb, args), as_json=as_json)
-
-
-@click.group()
-def strategy() -> None:
-    """Pause a strategy, and let it trade again."""
-
-
-@strategy.command("pause")
-@click.argument("name")
-@click.argument("why")
-def pause(name: str, why: str) -> None:
-    """Stop the entries of a strategy; its exits and stops go on."""
-    house = standing_house()
-    _show(asked(house.run, "engine", "pause", (name, _reason(why))), as_json=False)
-
-
-@strategy.command("resume")
-@click.argument("name")
-@click.argument("why")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def resume_strategy(name: str, why: str, *, yes: bool) -> None:
-    """Let a strategy trade again that was paused or that failed."""
-    house = running_house(standing_house())
-    reason = _reason(why)
-    click.echo("\n".join([world_line(house.world), *_preview(house.run, "engine")]))
-    if not yes:
-        _confirm(f"resume {name} {reason}")
-    _show(asked(house.run, "engine", "resume", (name, reason)), as_json=False)
+    show_done(asked(house.run, service, verb, args), as_json=as_json)
 
 
 def _wish(words: tuple[str, ...], limit: str | None) -> Verb:
     if limit is not None:
-        return "risk", "release", (limit, _reason(" ".join(words)))
+        return "risk", "release", (limit, reason_of(" ".join(words)))
     if len(words) == 1 and not _is_symbol(words[0]):
-        return "gateway", "resume", (_reason(words[0]),)
+        return "gateway", "resume", (reason_of(words[0]),)
     if len(words) == 2 and _is_symbol(words[0]):
-        return "gateway", "resume-symbol", (words[0].upper(), _reason(words[1]))
+        return "gateway", "resume-symbol", (words[0].upper(), reason_of(words[1]))
     raise click.UsageError('expected `rrr resume "why"` or `rrr resume SYMBOL "why"`')
 
 
@@ -92,29 +64,33 @@ def _is_symbol(word: str) -> bool:
     return bool(slash and base.isalnum() and quote.isalnum())
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
+    """Return a reason as one line; UsageError for none."""
     reason = " ".join(printable(text).split())
     if not reason:
         raise click.UsageError("the reason is empty; say why, for the audit")
     return reason[:REASON_CHARS]
 
 
-def _preview(run: Path, service: str) -> list[str]:
+def stops_told(run: Path, service: str) -> list[str]:
+    """Return what a service stops, as lines; UnreachableError when it does not answer."""
     # Whoever does not answer is found out here, before anything is removed.
     done = asked(run, service, "stops", ())
     stops = stops_in(done)
     return [f"{service} stops:", *map(stop_line, stops)] if stops else [f"{service} stops nothing."]
 
 
-def _confirm(what: str) -> None:
+def confirm(what: str, word: str = WORD) -> None:
+    """Have a person type a word; whoever is at no terminal says --yes."""
     if not sys.stdin.isatty():
         raise click.UsageError("nobody is at a terminal to be asked; add --yes")
-    typed = input(f"This will {what}. Type {WORD} to go on: ")
-    if typed.strip() != WORD:
-        raise HouseError("nothing was changed", f"It was typed {typed!r}, expected {WORD}")
+    typed = input(f"This will {what}. Type {word} to go on: ")
+    if typed.strip() != word:
+        raise HouseError("nothing was changed", f"It was typed {typed!r}, expected {word}")
 
 
-def _show(done: CommandDone, *, as_json: bool) -> None:
+def show_done(done: CommandDone, *, as_json: bool = False) -> None:
+    """Show what a service answered; HouseError when it refused."""
     if as_json:
         click.echo(msgspec.json.encode({"ok": done.ok, "text": done.text}).decode())
     if not done.ok:

@@ -26,7 +26,10 @@ STOP_S = 120
 ORPHAN_S = 8
 POLL_MS = 50
 KINDS = ("pub", "ctl", "exit", "tmp")
-FILES = ("clock.json", "clock.tmp", "warden.json", "warden.tmp")
+FILES = (
+    *("clock.json", "clock.tmp", "warden.json", "warden.tmp"),
+    *("engine.crumb", "engine.deaths"),
+)
 
 Tell = Callable[[str], None]
 

@@ -53,24 +53,30 @@ def stops_of(found: Survey, told: Iterable[Stop] = ()) -> list[Stop]:
 
 
 def nothing_to_trade(house: House) -> list[Stop]:
-    """Return the stop of a house whose settings name no strategy."""
-    if house.settings.engine.strategies:
+    """Return the stop of a house whose settings let no strategy trade."""
+    if _trading(house):
         return []
-    stop = {"what": "no strategy", "by": "settings", "why": "engine.strategies is empty"}
-    release = "name some in settings.local.toml, then rrr down and rrr up"
+    why = 'no [strategy.NAME] has mode = "trade"'
+    stop = {"what": "no strategy", "by": "settings", "why": why}
+    release = 'rrr strategy add NAME, or rrr strategy promote NAME "why"'
     return [_none("all") | stop | {"release": release}]
 
 
 def trades(house: House, stops: Sequence[Stop]) -> bool:
     """Return whether anything may be bought: some strategy in some symbol is not stopped."""
     symbols = set(house.settings.ingest.symbols or house.settings.venue.symbol)
-    strategies = set(house.settings.engine.strategies)
+    strategies = _trading(house)
+    parts = symbols | house.settings.strategy.keys()
     for stop in stops:
         scope = stop["scope"]
-        if scope not in symbols | strategies and not _is_narrow(scope):
+        if scope not in parts and not _is_narrow(scope):
             return False
     scopes = {stop["scope"] for stop in stops}
     return not (symbols <= scopes or (strategies and strategies <= scopes))
+
+
+def _trading(house: House) -> set[str]:
+    return {name for name, one in house.settings.strategy.items() if one.mode == "trade"}
 
 
 def _is_narrow(scope: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -91,12 +91,34 @@ def test_a_look_at_a_trader_goes_before_what_another_heard_of_it(house: House) -
     assert (one["by"], one["release"]) == ("rrr", "supervisorctl start risk")
 
 
-def test_a_house_without_strategies_says_that_it_trades_nothing(house: House) -> None:
-    engine = msgspec.structs.replace(house.settings.engine, strategies=())
-    settings = msgspec.structs.replace(house.settings, engine=engine)
-    report = build(msgspec.structs.replace(house, settings=settings), trading_house(house))
+def without(house: House, mode: Literal["shadow", "off"], *names: str) -> House:
+    """Return a house in which these strategies do not trade."""
+    strategies = dict(house.settings.strategy)
+    for name in names:
+        strategies[name] = msgspec.structs.replace(strategies[name], mode=mode)
+    settings = msgspec.structs.replace(house.settings, strategy=strategies)
+    return msgspec.structs.replace(house, settings=settings)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "off"])
+def test_a_house_without_strategies_says_that_it_trades_nothing(
+    house: House, mode: Literal["shadow", "off"]
+) -> None:
+    house = without(house, mode, "threshold", "pulse")
+    report = build(house, trading_house(house))
     (one,) = report["stops"]
-    assert (one["what"], one["why"]) == ("no strategy", "engine.strategies is empty")
+    assert (one["what"], one["why"]) == ("no strategy", 'no [strategy.NAME] has mode = "trade"')
+    assert report["trading"] is False
+
+
+def test_only_strategies_that_trade_count_for_whether_something_may_be_bought(
+    house: House,
+) -> None:
+    house = without(house, "shadow", "pulse")
+    paused = {name: stop("paused", name) for name in ("pulse", "threshold")}
+    report = build(house, trading_house(house), [paused["pulse"]])
+    assert report["trading"] is True
+    report = build(house, trading_house(house), [paused["threshold"]])
     assert report["trading"] is False
 
 
