@@ -41,8 +41,8 @@ def house() -> Iterator[Checkout]:
             RRR_VENUE__REPLAY=str(market.replay_file(Path(directory))),
             RRR_VENUE__SYMBOL="BTC/USDT",
             RRR_CLOCK__SCALE="60",
-            RRR_PULSE__EVERY_S="120",
-            RRR_PULSE__HOLD_S="60",
+            RRR_STRATEGY__PULSE__PARAMS__EVERY_S="120",
+            RRR_STRATEGY__PULSE__PARAMS__HOLD_S="60",
         )
         try:
             made.up()
