@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up down test check bench lock install
+.PHONY: help up down test check bench lab lab-install lock install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,13 +18,20 @@ TORCH_FROM ?=
 # Which family of benchmarks `make bench` runs; empty for all.
 ONLY ?=
 
+# What lab.lock pins, with what they need; what they share with the house has the house's version.
+LAB_NAMES := import tomllib; \
+  print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['lab'], \
+  sep='\n')
+
 help:
 	@echo "make up      install what is missing, start the house, wait until it is READY"
 	@echo "make down    stop everything, in order"
 	@echo "make test    install what is missing, run the fast tests"
 	@echo "make check   format, lint, types and every test: exactly what CI runs"
 	@echo "make bench   measure (ONLY=startup for one family)"
-	@echo "make lock    write requirements.lock anew from pyproject.toml"
+	@echo "make lab     notebooks over what the house keeps, at an address that it prints"
+	@echo "make lab-install  install what notebooks need, and start nothing"
+	@echo "make lock    write requirements.lock and lab.lock anew from pyproject.toml"
 
 up: install
 	@$(BIN)/python -m services.rrr up
@@ -36,7 +43,7 @@ down:
 test: install
 	@$(BIN)/python -m pytest -n 2
 
-check: install
+check: lab-install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -46,13 +53,26 @@ check: install
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)
 
+# For this machine alone, behind a token that is made anew at each start; it calls nobody.
+lab: lab-install
+	@cd docs/lab && "$(CURDIR)/$(BIN)/jupyter" lab --no-browser --log-level=WARN \
+	  --ServerApp.ip=127.0.0.1 --LabApp.extension_manager=readonly --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  $$(test "$$(id -u)" -ne 0 || echo --allow-root)
+
+lab-install: $(VENV)/.lab
+
 # In an environment of its own, which goes again.
 lock: $(VENV)/.python
 	rm -rf $(VENV)/lock
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install $(QUIET) uv
-	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --all-extras \
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra model --extra dev \
 	  --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
+	$(BIN)/python -c "$(LAB_NAMES)" > $(VENV)/lock/lab.in
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-header --no-annotate --upgrade --constraints requirements.lock \
+	  --output-file lab.lock $(VENV)/lock/lab.in
 	rm -rf $(VENV)/lock
 
 install: $(VENV)/.house
@@ -85,4 +105,10 @@ $(VENV)/.torch: $(VENV)/.lock
 $(VENV)/.house: $(VENV)/.torch pyproject.toml
 	@echo "4/4 rrr, from this checkout ..."
 	@$(PIP) install $(QUIET) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.house lab.lock
+	@echo "lab: $$(grep -c '^[a-z]' lab.lock) packages of lab.lock ..."
+	@$(PIP) install $(QUIET) --require-hashes -r lab.lock
+	@echo "    $(VENV) has $$(du -sh $(VENV) | cut -f1)"
 	@touch $@

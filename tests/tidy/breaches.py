@@ -17,6 +17,11 @@ BREACHES: tuple[Case, ...] = (
     (imports.layers, "bus/edge.py", "import services.ingest\n"),
     (imports.layers, "bus/edge.py", "from . import clock\n"),
     (imports.layers, "services/ingest/core.py", "from tests.scenario import check\n"),
+    (imports.layers, "services/engine/core.py", "import strategies.trend\n"),
+    (imports.layers, "strategies/trend.py", "from bus.clock import Clock\n"),
+    (imports.authors, "strategies/trend.py", "from services.engine.core import Engine\n"),
+    (imports.authors, "strategies/trend.py", "import services.risk\n"),
+    (imports.doors, "strategies/trend.py", "import random\n"),
     (imports.strangers, "services/engine/core.py", "from services.risk.limits import judge\n"),
     (imports.strangers, "services/ingest/edge.py", "from services import venue\n"),
     (imports.strangers, "services/monitor/core.py", "import services.rrr.status\n"),
@@ -111,6 +116,9 @@ BREACHES: tuple[Case, ...] = (
 
 KEPT: tuple[Case, ...] = (
     (imports.layers, "services/ingest/core.py", "from bus.service import Service\n"),
+    (imports.layers, "strategies/trend.py", "from strategies.cross import Cross\n"),
+    (imports.authors, "strategies/trend.py", "from services.engine.strategy import Target\n"),
+    (imports.doors, "strategies/trend.py", "import numpy as np\n"),
     (imports.strangers, "services/rrr/status.py", "import services.writer.store\n"),
     (imports.strangers, "services/risk/core.py", "from services.risk.limits import judge\n"),
     (imports.doors, "bus/wire.py", "import zmq\n"),

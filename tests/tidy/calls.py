@@ -145,8 +145,13 @@ def broad_excepts(source: Source) -> Iterator[str]:
 
 WAY_OUT = "bus/process.py"
 
-BOUNDARIES = {WAY_OUT: 1, "bus/edge.py": 1, "services/engine/boundary.py": 1}
-"""The way out of every process, which raises again; an edge's task; a strategy's code."""
+BOUNDARIES = {
+    WAY_OUT: 1,
+    "bus/edge.py": 1,
+    "services/engine/boundary.py": 1,
+    "services/engine/modules.py": 1,
+}
+"""The way out of every process, which raises again; an edge's task; a strategy's code and load."""
 
 
 def _catches_everything(node: ast.ExceptHandler) -> bool:

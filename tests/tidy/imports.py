@@ -6,8 +6,16 @@ from fnmatch import fnmatch
 
 from tests.tidy.source import PRODUCT, Source
 
-BELOW = {"schema": ("schema",), "bus": ("schema", "bus"), "services": PRODUCT}
-"""What each layer may import of the house: schema <- bus <- services."""
+BELOW = {
+    "schema": ("schema",),
+    "bus": ("schema", "bus"),
+    "services": ("schema", "bus", "services"),
+    "strategies": ("services", "strategies"),
+}
+"""What each layer may import of the house: schema <- bus <- services <- strategies."""
+
+INTERFACE = "services.engine.strategy"
+"""All that a strategy imports of the house, beside the files of its own folder."""
 
 COMPOSERS = ("rrr", "backtest")
 """The two folders in services/ that put other services together."""
@@ -23,9 +31,11 @@ SCHEMA_IMPORTS = frozenset(
 
 CORE_IMPORTS_OF_BUS = frozenset({"bus.service", "bus.errors", "bus.health", "bus.lag"})
 
+LAB = "services/rrr/lab*.py"
 EDGES = "services/*/edge*.py"
 HTTP = (EDGES, "services/venue/*", "services/monitor/*", "services/web/*")
-NUMBERS = ("venue", "predictor", "optimizer", "backtest")
+RRR = "services/rrr/*"
+NUMBERS = ("venue", "predictor", "optimizer", "engine", "backtest")
 
 DOORS: dict[str, tuple[str, ...]] = {
     "zmq": ("bus/wire.py",),
@@ -36,13 +46,13 @@ DOORS: dict[str, tuple[str, ...]] = {
     "concurrent": (),
     "multiprocessing": ("services/predictor/*", "services/backtest/*"),
     "subprocess": ("services/rrr/*",),
-    "signal": ("bus/shell.py", "services/warden/edge*.py", "services/rrr/*"),
+    "signal": ("bus/shell.py", "services/warden/edge*.py", "services/engine/edge.py", RRR),
     "asyncio": ("bus/edge.py", EDGES, "services/venue/*", "services/web/*"),
     "uvloop": ("bus/edge.py",),
     "ccxt": ("services/ingest/edge*.py", "services/gateway/edge*.py"),
     "torch": ("services/predictor/*",),
     "safetensors": ("services/predictor/*",),
-    "numpy": ("bus/rows.py", *(f"services/{name}/*" for name in NUMBERS)),
+    "numpy": ("bus/rows.py", LAB, "strategies/*", *(f"services/{name}/*" for name in NUMBERS)),
     "aiohttp": HTTP,
     "http": HTTP,
     "urllib": HTTP,
@@ -52,12 +62,15 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("services/rrr/*",),
     "rich": ("services/rrr/*",),
     "psutil": ("services/rrr/*", "services/warden/*"),
+    "talib": (),
+    "tomlkit": ("services/rrr/*",),
     "supervisor": ("services/rrr/*", "services/warden/*"),
     "xmlrpc": ("services/rrr/*", "services/warden/*"),
     "random": (),
     "secrets": (),
     "uuid": (),
-    "pandas": (),
+    "pandas": (LAB,),
+    "polars": (LAB,),
     "sqlite3": (),
     "logging": (),
     "mmap": (),
@@ -102,6 +115,15 @@ def layers(source: Source) -> Iterator[str]:
             yield source.at(line, "relative import; write the whole name")
         elif top in (*PRODUCT, "tests") and top not in BELOW[source.layer]:
             yield source.at(line, f"{source.layer} imports {module}; schema <- bus <- services")
+
+
+def authors(source: Source) -> Iterator[str]:
+    """Refuse a strategy that imports more of the house than its interface."""
+    if source.layer != "strategies":
+        return
+    for line, module in imports(source):
+        if module.startswith("services") and not f"{module}.".startswith(f"{INTERFACE}."):
+            yield source.at(line, f"a strategy imports {module}; all it needs is in {INTERFACE}")
 
 
 def strangers(source: Source) -> Iterator[str]:

@@ -10,7 +10,7 @@ from tests.tidy.source import ROOT, Source
 FENCE = re.compile(r"^ *```", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#]+)(?:#[^)]*)?\)")
 PATH = re.compile(
-    r"`((?:schema|bus|services|tests|docs|launchd)/[\w./-]*"
+    r"`((?:schema|bus|services|strategies|tests|docs|launchd)/[\w./-]*"
     r"|[\w.]+\.(?:md|toml|lock|conf))`"
 )
 PARTS = ("Status: ", "## Context", "## Decision", "## Consequences")
@@ -20,7 +20,14 @@ NOT_YET_MADE = frozenset({"settings.local.toml"})
 
 def documents(root: Path = ROOT) -> list[Path]:
     """Return every page that people read."""
-    return sorted([*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("launchd/*.md")])
+    return sorted(
+        [
+            *root.glob("*.md"),
+            *root.glob("docs/**/*.md"),
+            *root.glob("launchd/*.md"),
+            *root.glob("strategies/*.md"),
+        ]
+    )
 
 
 def prose(text: str) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ Node = TypeVar("Node", bound=ast.AST)
 
 ROOT = Path(__file__).parents[2]
 
-PRODUCT = ("schema", "bus", "services")
+PRODUCT = ("schema", "bus", "services", "strategies")
 
 GENERATED = frozenset(
     {".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "__pycache__"}

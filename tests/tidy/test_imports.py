@@ -12,7 +12,7 @@ from tests.tidy.source import ROOT
 
 LOADED = "import sys, {module}\nprint(*sorted(sys.modules))\n"
 
-NOBODY = frozenset({"pandas", "sqlite3", "logging.handlers", "unittest", "zmq.asyncio"})
+NOBODY = frozenset({"pandas", "polars", "sqlite3", "logging.handlers", "unittest", "zmq.asyncio"})
 HEAVY = frozenset({"numpy", "ccxt", "aiohttp", "torch", "scipy", "rich"})
 SMALL = NOBODY | HEAVY
 
@@ -23,6 +23,7 @@ BY_FOLDER = {
     "warden": SMALL | {"apsw"},
     "writer": SMALL,
     "predictor": NOBODY | {"ccxt", "aiohttp", "rich", "torch", "apsw"},
+    "engine": NOBODY | {"ccxt", "aiohttp", "torch", "rich", "apsw"},
     "gateway": NOBODY | {"torch", "apsw", "rich"},
 }
 """What must stay outside of each process; a folder that is not named loads nothing heavy."""
