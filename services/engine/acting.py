@@ -2,11 +2,10 @@
 
 import msgspec
 
-from schema.identity import client_order_id, strategy_tag
+from schema.identity import client_order_id
 from schema.instruments import check
 from schema.market import Instrument
 from schema.trading import CancelIntent, Decision, OrderIntent
-from schema.units import ceil_scale, floor_scale
 from services.engine.books import orders_of
 from services.engine.decisions import exit_of, resized
 from services.engine.gates import closed, peer_answers
@@ -15,10 +14,10 @@ from services.engine.line import Pass, trace_of
 from services.engine.quantity import again, touch_px
 from services.engine.resting import is_latched, needs_nothing
 from services.engine.shadow import shade
-from services.engine.sizing import closable, in_px_exp, least_lots
+from services.engine.sizing import in_px_exp, least_lots
 from services.engine.state import Slot, slot_key
 from services.engine.steer import Move, Scene, steer
-from services.engine.worth import unexplained
+from services.engine.worth import held_of
 
 ROUNDS = 3
 """A target that ends becomes flat, and what that leaves to do is done at once."""
@@ -106,7 +105,7 @@ def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
     return Scene(
         slot=slot,
         orders=orders_of(turn.books, slot.strategy, slot.symbol),
-        held=_held(turn, slot, instrument, mark),
+        held=held_of(turn, slot, instrument, mark),
         least=least_lots(instrument, mark),
         bid_px=in_px_exp((top.bid, top.px_exp) if top else None, instrument.px_exp),
         ask_px=in_px_exp((top.ask, top.px_exp) if top else None, instrument.px_exp),
@@ -114,22 +113,6 @@ def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
         ttl_ns=turn.terms.ttl_ns,
         latched=is_latched(turn, slot.strategy),
     )
-
-
-def _held(turn: Pass, slot: Slot, instrument: Instrument, mark: int) -> int:
-    """Return what a slot can close: not what others have sold of it already."""
-    holding = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
-    own = closable(holding, instrument, mark)
-    if own == 0:
-        return 0
-    rest, exp = unexplained(turn, slot.symbol)
-    if own > 0 and rest < 0:
-        left = max(0, own + floor_scale(rest, exp, instrument.qty_exp))
-        return left if left >= least_lots(instrument, mark) else 0
-    if own < 0 and rest > 0:
-        left = max(0, -own - ceil_scale(rest, exp, instrument.qty_exp))
-        return -left if left >= least_lots(instrument, mark) else 0
-    return own
 
 
 def _new_id(turn: Pass, slot: Slot) -> str:

@@ -94,6 +94,7 @@ def _stops(turn: Pass) -> list[dict[str, str]]:
         _stop(latch.what, name, latch.since_ns, latch.by, latch.why)
         | {"release": f'rrr strategy resume {name} "why"'}
         for name, latch in sorted(turn.books.latches.items())
+        if name in turn.books.loaded or name in turn.windows.unloaded
     ]
     for symbol, lock in sorted(turn.books.locks.items()):
         if turn.now_ns < lock.until_ns:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from schema.identity import strategy_tag
 from schema.market import Instrument
 from services.engine.hearing import mark_of
 from services.engine.line import Pass
-from services.engine.sizing import closable, in_px_exp
+from services.engine.sizing import in_px_exp
 from services.engine.state import Health, Windows
+from services.engine.worth import held_of
 
 PEERS = ("ingest", "risk", "gateway")
 ANY = "*"
@@ -29,8 +29,7 @@ def opposed(turn: Pass, strategy: str, instrument: Instrument, qty: int) -> str:
     for slot in turn.books.slots.values():
         if slot.symbol != symbol or slot.strategy == strategy or turn.shadows(slot.strategy):
             continue
-        holding = turn.books.ledger.holding(symbol, strategy_tag(slot.strategy))
-        held = closable(holding, instrument, px)
+        held = held_of(turn, slot, instrument, px)
         wanted = turn.slot(slot.strategy, symbol).qty
         if (wanted or held) * qty < 0:
             return f"{slot.strategy} is on the other side of {symbol}"

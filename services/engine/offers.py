@@ -21,8 +21,8 @@ from services.engine.deciding import failed_of, fell_key
 from services.engine.line import Pass
 from services.engine.loading import LoadError
 from services.engine.roster import FAILED, casts_of
-from services.engine.sizing import closable
 from services.engine.state import Slot
+from services.engine.worth import held_of
 
 ARM = "arm"
 """The timer that sets those of the strategies, once they are loaded."""
@@ -148,8 +148,7 @@ def _is_at_work(turn: Pass, slot: Slot) -> bool:
     if slot.qty or any(not order.place.terminal for order in orders):
         return True
     instrument = turn.windows.instruments.get(slot.symbol)
-    holding = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
-    return instrument is not None and closable(holding, instrument, 0) != 0
+    return instrument is not None and held_of(turn, slot, instrument, 0) != 0
 
 
 def _loaded(turn: Pass, offer: Offer, by: str, why: str) -> StrategyLoaded:

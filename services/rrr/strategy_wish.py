@@ -6,6 +6,7 @@ The settings are the last word: what the engine takes stands in them, and what i
 import difflib
 import fcntl
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from bus.settings import LOCAL, load
 from schema.settings import StrategySettings
 from schema.strategy import Offer, Scalar
 from services.engine import sources
+from services.engine.boundary import Overran
 from services.engine.loading import Loaded
 from services.engine.loading import load as load_offer
 from services.rrr.asking import asked
@@ -30,6 +32,9 @@ from services.rrr.toml_text import put_value
 Changes = Mapping[str, Scalar | tuple[str, ...]]
 COMMAND_BYTES_MAX = 917_504
 """Of an offer as JSON, in which some characters take six bytes: a command is one frame."""
+
+LOAD_S = 10
+"""Of a processor, for the import of a file: it may never end."""
 
 UNCHANGED = "Choose another value; nothing was changed"
 SHOWN = 8
@@ -61,7 +66,25 @@ def wish_of(house: House, name: str, changes: Changes) -> Wish:
     own = found.settings.strategy[name]
     heard = found.settings.ingest.symbols or found.settings.venue.symbol
     offer = sources.offer_of(house.root, name, own, heard)
-    return Wish(name, changes, own, offer, load_offer(offer))
+    return Wish(name, changes, own, offer, _loaded(offer))
+
+
+def _loaded(offer: Offer) -> Loaded:
+    def end(*_: object) -> None:
+        raise Overran
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, LOAD_S)
+    try:
+        return load_offer(offer)
+    except Overran as error:
+        raise HouseError(
+            f"{offer.file}: it is not loaded after {LOAD_S} s of work",
+            "What it does at its import belongs into its events",
+        ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def known_name(house: House, name: str) -> StrategySettings:

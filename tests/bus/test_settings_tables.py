@@ -141,7 +141,10 @@ WRONG: list[tuple[dict[str, str], str]] = [
         {"RRR_STRATEGY__TREND__BUDGET": "much"},
         "RRR_STRATEGY__TREND__BUDGET: `strategy.trend.budget` is 'much': Expected `float`",
     ),
-    ({"RRR_STRATEGY__TREND__BUDGET": "0"}, "`strategy.trend.budget` is 0.0: Expected `float` > 0"),
+    (
+        {"RRR_STRATEGY__TREND__BUDGET": "0"},
+        "`strategy.trend.budget` is 0.0: Expected `float` >= 1e-08",
+    ),
     ({"RRR_STRATEGY__TREND__BUDGET": "nan"}, "`strategy.trend.budget` is nan: Expected"),
     ({"RRR_STRATEGY__TREND__SHORT": "1"}, "`strategy.trend.short` is '1': Expected `bool`"),
     ({"RRR_STRATEGY__TREND__SYMBOLS": "btc"}, "`strategy.trend.symbols` is ['btc']: Expected"),

@@ -2,7 +2,7 @@
 
 from schema.approval import order_hash
 from schema.identity import strategy_tag
-from schema.ledger import Ledger, decimals
+from schema.ledger import Holding, Ledger, decimals
 from schema.lifecycle import State
 from schema.orders import InstrumentHalted, OrderSubmitted
 from schema.units import floor_scale, to_text
@@ -121,7 +121,7 @@ def _check_slots(state: EngineState) -> None:
         holding = state.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
         if not slot.stop_px or holding is None:
             continue
-        lots = floor_scale(holding.qty, holding.qty_exp, QTY_EXP)
+        lots = _lots(state.books.ledger, holding)
         stops = [
             order.left
             for order in state.books.orders.values()
@@ -130,6 +130,15 @@ def _check_slots(state: EngineState) -> None:
         least = 5 * 10**7 * 10 ** (QTY_EXP + 2 - 7) // 5_000_000  # a rest that no exchange takes
         if stops or abs(lots) > least:
             assert sum(stops) == abs(lots), (slot, holding, state.books.orders)
+
+
+def _lots(ledger: Ledger, holding: Holding) -> int:
+    """Return how much of a holding the account has, too: another may be on its other side."""
+    whole, sign = ledger.holding(SYMBOL), 1 if holding.qty > 0 else -1
+    assert whole is not None
+    own = floor_scale(holding.qty, holding.qty_exp, QTY_EXP)
+    most = floor_scale(max(0, whole.qty * sign), whole.qty_exp, QTY_EXP)
+    return min(abs(own), most) * sign
 
 
 def _plain(text: str) -> str:

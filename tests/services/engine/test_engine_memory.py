@@ -79,9 +79,7 @@ def test_a_strategy_without_a_state_is_settled_for_nothing(tmp_path: Path) -> No
     assert settle(mine) == settle(mine, settle(mine)) == pack(mine.state)
 
 
-Leaf = (
-    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats() | st.text()
-)
+Leaf = st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats() | st.text()
 Flat = st.lists(Leaf, max_size=4) | st.dictionaries(st.text(), Leaf, max_size=4)
 Plain = Leaf | Flat | st.lists(Flat, max_size=3) | st.dictionaries(st.text(), Flat, max_size=3)
 

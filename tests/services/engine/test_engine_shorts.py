@@ -194,6 +194,23 @@ def test_nobody_opens_the_other_side_of_what_another_holds() -> None:
     assert only(desk.wants("other:qty -0.05"), OrderIntent).side == "sell"
 
 
+def test_a_short_beside_the_dust_of_another_is_protected_and_closed() -> None:
+    desk = Desk(engine(made=(told(short=True), told("other")))).open()
+    begun = only(desk.wants("other:qty 0.05"), OrderIntent)
+    desk.accept(begun)
+    desk.fill(begun, 3)  # Too little to be sold again.
+    desk.cancel(begun.client_order_id)
+    _, (stop,) = entered(desk, "told:qty -0.05 stop=61000")
+    assert (stop.side, stop.qty) == ("buy", 4_997)  # More than that would open a position.
+    desk.wants("told:flat")
+    exit_ = only(desk.cancel(stop.client_order_id), OrderIntent)
+    assert (exit_.leg, exit_.qty) == ("exit", 4_997)
+    desk.take([exit_])
+    assert desk.held() == 0
+    assert none_ordered(desk.pass_time(MINUTE_NS, PX))
+    assert only(desk.wants("other:qty 0.05"), OrderIntent).leg == "entry"
+
+
 def test_shorts_add_up_to_the_account_with_what_flatten_buys_back() -> None:
     desk = Desk(engine(made=(told(short=True), told("other", short=True)))).open()
     for wish in ("told:qty -0.05", "other:qty -0.03", "told:qty -0.02", "told:qty -0.06"):

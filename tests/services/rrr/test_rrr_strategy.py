@@ -2,16 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from bus.errors import SettingsError
 from bus.settings import load
 from services.engine import sources
-from services.rrr.strategy_settings import put
-from services.rrr.strategy_wish import put_back
 from tests.services.bare import bare_house
 from tests.services.rrr.answering import Services
 from tests.services.rrr.verb_desk import (
@@ -281,31 +277,16 @@ def test_a_link_to_itself_is_no_file(house: House) -> None:
     assert (done.code, "no such file" in done.err, "Traceback" in done.err) == (1, True, False)
 
 
+@pytest.mark.slow  # It may take some seconds until it is ended.
+def test_a_file_that_never_ends_its_import_is_ended(house: House) -> None:
+    write(house, text=SOURCE + "\nwhile True:\n    pass\n")
+    done = verbs(house, "add", FILE, "--yes", answers=running())
+    assert (done.code, said(house), asked(done)) == (1, "", [])
+    assert f"{FILE}: it is not loaded after 10 s" in done.err
+
+
 def test_a_source_that_is_no_text_finds_no_way_to_the_engine(house: House) -> None:
     write(house, text=SOURCE.replace('"""A strategy."""', f'"""{chr(1) * 200_000}"""'))
     done = verbs(house, "add", FILE, "--yes", answers=running())
     assert (done.code, said(house), asked(done)) == (1, "", [])
     assert "bytes on its way to the engine, at most 917504 travel" in done.err
-
-
-def test_a_device_in_place_of_the_settings_is_left_alone(house: House) -> None:
-    local = house.root / "settings.local.toml"
-    pipe = house.root / "pipe"
-    os.mkfifo(pipe)
-    local.symlink_to(pipe)
-    with pytest.raises(SettingsError, match=r"is no file"):
-        put(house.root, "mine", {"file": FILE, "budget": 5})
-    assert pipe.is_fifo()
-
-
-def test_commands_at_once_lose_nothing_of_each_other(house: House) -> None:
-    names = [f"mine{number}" for number in range(4)]
-    with ThreadPoolExecutor() as pool:
-        for name in names:
-            pool.submit(_put_slowly, house, name)
-    assert set(names) <= set(load(house.root, {}).settings.strategy)
-
-
-def _put_slowly(house: House, name: str) -> None:
-    with put_back(house.root):
-        put(house.root, name, {"file": FILE, "budget": 5})

@@ -1,7 +1,9 @@
 """Changing strategies in settings.local.toml: what is asked for, and not one byte more."""
 
+import os
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from bus.errors import SettingsError
 from bus.settings import load
 from services.rrr.strategy_settings import drop, put
+from services.rrr.strategy_wish import put_back
 from services.rrr.toml_text import cut, put_value, statements
 from tests.services.bare import bare_house
 
@@ -221,3 +224,26 @@ def test_whatever_is_put_is_read_and_nothing_else_changes(
     assert {k: v for k, v in without.get("strategy", {}).items() if v} == {
         k: v for k, v in expected["strategy"].items() if v
     }
+
+
+def test_a_device_in_place_of_the_settings_is_left_alone(root: Path) -> None:
+    local = root / "settings.local.toml"
+    pipe = root / "pipe"
+    os.mkfifo(pipe)
+    local.symlink_to(pipe)
+    with pytest.raises(SettingsError, match=r"is no file"):
+        put(root, "mine", {"file": "strategies/mine.py", "budget": 5})
+    assert pipe.is_fifo()
+
+
+def test_commands_at_once_lose_nothing_of_each_other(root: Path) -> None:
+    names = [f"mine{number}" for number in range(4)]
+    with ThreadPoolExecutor() as pool:
+        for name in names:
+            pool.submit(_put_slowly, root, name)
+    assert set(names) <= set(load(root, {}).settings.strategy)
+
+
+def _put_slowly(root: Path, name: str) -> None:
+    with put_back(root):
+        put(root, name, {"file": "strategies/mine.py", "budget": 5})
