@@ -48,7 +48,8 @@ check: lab-install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
-	$(BIN)/python -m pytest -m slow --durations=10
+	$(BIN)/python -m pytest -n 2 -m slow --durations=5 --ignore=tests/system
+	$(BIN)/python -m pytest -m slow --durations=10 tests/system
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -4,6 +4,7 @@ The interpreter tells of each; nothing is forbidden here, only written down.
 """
 
 import datetime as dt
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,12 +57,15 @@ class Outside:
 
     def call(self, call: Callable[[], object]) -> object:
         """Make a call that is watched."""
-        before = _active
+        before, collects = _active, gc.isenabled()
+        gc.disable()  # What somebody else has left behind is not cleared away in their name.
         _watch(self, CALLING)
         try:
             return call()
         finally:
             _watch(before, CALLING if before is not None else "")
+            if collects:
+                gc.enable()
 
     @contextmanager
     def watched(self, during: str) -> Iterator[None]:
