@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -57,25 +58,21 @@ class Outside:
 
     def call(self, call: Callable[[], object]) -> object:
         """Make a call that is watched."""
-        before, collects = _active, gc.isenabled()
-        gc.disable()  # What somebody else has left behind is not cleared away in their name.
-        _watch(self, CALLING)
-        try:
+        with self.watched(CALLING):
             return call()
-        finally:
-            _watch(before, CALLING if before is not None else "")
-            if collects:
-                gc.enable()
 
     @contextmanager
     def watched(self, during: str) -> Iterator[None]:
-        """Watch what is done within."""
-        before = _active
+        """Watch what is done within, by this thread."""
+        before, was, collects = _active.get(), self._during, gc.isenabled()
+        gc.disable()  # What somebody else has left behind is not cleared away in their name.
         _watch(self, during)
         try:
             yield
         finally:
-            _watch(before, "")
+            _watch(before, was)
+            if collects:
+                gc.enable()
 
     def timed(self, call: Callable[[], object]) -> object:
         """Make a call that is watched, its looks at the clock too."""
@@ -109,24 +106,27 @@ class Outside:
             self.found[text[:TEXT_MAX]] = None
 
 
-_active: Outside | None = None
+_active: ContextVar[Outside | None] = ContextVar("outside", default=None)
+"""Whom to tell; another thread has a context of its own, and nobody to tell."""
+
 _hooked = False
 
 
 def _watch(outside: Outside | None, during: str) -> None:
     # A hook cannot be taken out again: there is one, and it asks whom to tell.
-    global _active, _hooked  # noqa: PLW0603 - as the interpreter has one list of hooks
+    global _hooked  # noqa: PLW0603 - as the interpreter has one list of hooks
     if not _hooked:
         _hooked = True
         sys.addaudithook(_hook)
-    _active = outside
+    _active.set(outside)
     if outside is not None:
         outside._during = during  # noqa: SLF001 - of this file
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _active is not None and _active._during:  # noqa: SLF001 - of this file
-        _active.tell(event, args)
+    outside = _active.get()
+    if outside is not None and outside._during:  # noqa: SLF001 - of this file
+        outside.tell(event, args)
 
 
 def _told(event: str, args: tuple[Any, ...], during: str) -> str:
