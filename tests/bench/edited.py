@@ -56,5 +56,6 @@ def _started_s(words: list[str], home: Path) -> float:
         env={**kept, **places},
         check=True,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     return (_clock.mono_ns() - begun_ns) / 1e9
