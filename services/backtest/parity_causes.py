@@ -11,7 +11,7 @@ from schema.market import Bar
 from schema.settings import TIMEFRAMES_NS
 from schema.strategy import StrategyState
 from schema.trading import Decision, StrategyFailed, StrategyPaused, StrategyResumed
-from schema.units import MS_NS, iso, rescale, to_text
+from schema.units import MS_NS, SECOND_NS, iso, rescale, to_text
 from services.backtest.parity_course import Act, Course
 from services.backtest.parity_day import BarKey, Day
 from services.backtest.parity_run import Ran
@@ -85,6 +85,8 @@ class Witnesses(msgspec.Struct):
             for down in self.day.downs:
                 if down.holds(at_ns):
                     return "down", down.text
+            if text := self._late(symbol, at_ns):
+                return "late", text
             if isinstance(latch, StrategyFailed):
                 return "failed", f"{latch.reason}: {latch.detail}"
             if isinstance(latch, StrategyPaused):
@@ -96,6 +98,13 @@ class Witnesses(msgspec.Struct):
         if told is not None and " bars" in told.reason:
             return "warm-up", told.reason
         return None
+
+    def _late(self, symbol: str, at_ns: int) -> str:
+        for (name, timeframe, open_ns), late_ns in self.day.late.items():
+            if name == symbol and open_ns + TIMEFRAMES_NS[timeframe] == at_ns:
+                late_s = late_ns // SECOND_NS
+                return f"its bar of {timeframe} was heard {late_s} s of market time too late"
+        return ""
 
     def _gated(self, symbol: str, house: Act | None, run: Act | None) -> Cause | None:
         if house is not None and house.decision.action == "refuse":

@@ -64,6 +64,7 @@ class Day(msgspec.Struct, frozen=True):
     dues: Dues = {}
     instruments: Mapping[str, Instrument] = {}
     downs: tuple[Down, ...] = ()
+    late: Mapping[BarKey, int] = {}  # bars that were too old when they were heard: by how many ns
     offer: Offer | None = None  # without one in the journal
     symbol: str = ""  # nothing else is looked at
     simulated: bool = False  # it was traded at the local venue

@@ -25,6 +25,7 @@ from services.backtest.parity_day import BarKey, Day, Down, Word
 from services.rrr.digging import directory_of, holding
 from services.rrr.ears import Seen, opened
 from services.rrr.lab_time import wall_since_ns
+from services.rrr.parity_heard import late_bars
 from services.rrr.said import said_since
 
 INTENT, ORDER, BAR, FORECAST, FEED = (
@@ -54,7 +55,8 @@ def day_of(house: House, strategy: str, span: Span, symbol: str) -> Day:
     offer = _running(words, span)
     wall_ns = wall_since_ns(house, span.from_ns)
     foreseen = offer is None or any("forecast" in text for _, text in offer.files)
-    bars, heard = _bars(house, span, wall_ns)
+    bars, told = _bars(house, span, wall_ns)
+    heard = {cause: bar.ts_event for cause, bar in told.items()}
     forecasts, foreseen_at = _forecasts(house, span, wall_ns) if foreseen else ((), {})
     return Day(
         strategy=strategy,
@@ -66,6 +68,7 @@ def day_of(house: House, strategy: str, span: Span, symbol: str) -> Day:
         dues=heard | foreseen_at,
         instruments=_instruments(house, span),
         downs=tuple(_downs(house.journal_dir, span)),
+        late=late_bars(house.journal_dir, told),
         symbol=symbol,
         simulated=house.described.mode == "local",
     )
@@ -126,17 +129,17 @@ def _running(words: tuple[Word, ...], span: Span) -> Offer | None:
     return fitting[-1] if fitting else None
 
 
-def _bars(house: House, span: Span, wall_ns: int) -> tuple[dict[BarKey, Bar], dict[Cause, int]]:
+def _bars(house: House, span: Span, wall_ns: int) -> tuple[dict[BarKey, Bar], dict[Cause, Bar]]:
     first_ns = span.from_ns - DAY_NS  # What a strategy sees at the begin of its day as well.
     found: dict[BarKey, Bar] = {}
-    dues: dict[Cause, int] = {}
+    told: dict[Cause, Bar] = {}
     for seen in said_since(house.journal_dir, BAR, max(0, wall_ns - DAY_NS)):
         bar = seen.message
         if isinstance(bar, Bar) and first_ns <= bar.open_ns < span.until_ns:
             # The engine takes the first that it hears of a time.
             found.setdefault((bar.symbol, bar.timeframe, bar.open_ns), bar)
-            dues[STREAMS[BAR].number, seen.pos] = bar.ts_event
-    return found, dues
+            told[STREAMS[BAR].number, seen.pos] = bar
+    return found, told
 
 
 def _forecasts(

@@ -9,7 +9,7 @@ from tests.sim.keeper import Keeper
 from tests.sim.laws import check_rest, check_step
 from tests.sim.stand import NAMES, START_NS, Stand
 
-BUSY_STEPS, REST_STEPS_MAX, CALM_STEPS_MAX = 500, 700, 900
+BUSY_STEPS, REST_STEPS_MAX, CALM_STEPS_MAX = 500, 300, 900
 EVENING_NS = START_NS // 86_400_000_000_000 * 86_400_000_000_000 + 86_000_000_000_000
 """A little before midnight."""
 
