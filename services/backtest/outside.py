@@ -92,8 +92,8 @@ class Outside:
         finally:
             self._during = during
 
-    def _profile(self, _frame: FrameType, event: str, arg: Any) -> None:
-        if event != "c_call" or not self._during:
+    def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        if event != "c_call" or not self._during or _is_collecting(frame):
             return
         name = getattr(arg, "__name__", "")
         if name in CLOCKS and getattr(arg, "__module__", "") == "time":
@@ -127,6 +127,11 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     outside = _active.get()
     if outside is not None and outside._during:  # noqa: SLF001 - of this file
         outside.tell(event, args)
+
+
+def _is_collecting(frame: FrameType) -> bool:
+    # Somebody may measure the collector, which runs when it likes.
+    return any(getattr(one, "__code__", None) is frame.f_code for one in gc.callbacks)
 
 
 def _told(event: str, args: tuple[Any, ...], during: str) -> str:

@@ -167,7 +167,7 @@ def test_a_set_that_hangs_on_the_seed_of_hashes_is_found() -> None:
     walk = "names = list({f'name {n}' for n in range(20)})\n"
     place = "at = bar.open_ns // view.bar_ns % 19\n"
     found = failed(offer(planted(f"{walk}{place}wanted = names[at] < names[at + 1]")))
-    assert found.keys() == {"elsewhere"}
+    assert found.keys() == {"elsewhere"}, found
     assert "Sort a set" in found["elsewhere"]
 
 
@@ -181,7 +181,7 @@ def test_a_state_that_a_restart_would_not_give_back_does_not_load() -> None:
 def test_what_a_library_puts_off_is_no_import_of_theirs() -> None:
     parses = "wanted = datetime.strptime('2026', '%Y').year > 2000 and bar.close > mean"
     found = checked(offer(planted(parses, top="from datetime import datetime")))
-    assert found["outside"].level == "ok", found
+    assert found["outside"].level == "ok", found["outside"].told
 
 
 def test_a_good_strategy_passes_every_check() -> None:

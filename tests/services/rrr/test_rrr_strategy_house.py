@@ -93,6 +93,8 @@ def _checked(checkout: Checkout, words: tuple[str, ...]) -> dict[str, Any] | Non
 
 
 def test_the_audit_tells_who_offered_what_in_a_line(checkout: Checkout) -> None:
+    done = checkout.rrr("strategy", "budget", "pulse", "900", "a drill", "--yes")
+    assert done.returncode == 0, done.stderr
     log = checkout.root / "logs" / "audit" / "engine.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     offers = [line for line in lines if line.get("verb") == "offer"]
