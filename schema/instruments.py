@@ -129,15 +129,15 @@ def _tradable(instrument: Instrument, intent: OrderIntent) -> Denial | None:
     offered = instrument.order_types
     if offered and VENUE_TYPES[intent.order_type] not in offered:
         return Denial("UNSUPPORTED_ORDER_TYPE", f"order_type={intent.order_type}")
-    if intent.order_type not in TIMED and intent.time_in_force != "GTC":
+    if intent.time_in_force != "GTC" and intent.order_type not in TIMED:
         detail = f"time_in_force={intent.time_in_force} order_type={intent.order_type}"
         return Denial("UNSUPPORTED_TIME_IN_FORCE", detail)
     return None
 
 
 def _well_formed(instrument: Instrument, intent: OrderIntent) -> Denial | None:
-    found, expected = (intent.px_exp, intent.qty_exp), (instrument.px_exp, instrument.qty_exp)
-    if found != expected:
+    if intent.px_exp != instrument.px_exp or intent.qty_exp != instrument.qty_exp:
+        found, expected = (intent.px_exp, intent.qty_exp), (instrument.px_exp, instrument.qty_exp)
         return Denial("VALIDATION_FAILED", f"exponents={found} expected={expected}")
     if (intent.limit_px > 0) != (intent.order_type in LIMITS) or intent.limit_px < 0:
         return Denial("VALIDATION_FAILED", f"limit_px={_px(instrument, intent.limit_px)}")
@@ -186,13 +186,14 @@ def _exceeded(instrument: Instrument, intent: OrderIntent) -> int:
 
 
 def _worth(instrument: Instrument, intent: OrderIntent) -> Denial | None:
-    px = intent.limit_px or intent.stop_px or intent.ref_px
-    exps = (instrument.px_exp + instrument.qty_exp, instrument.quote_exp)
+    px, qty = intent.limit_px or intent.stop_px or intent.ref_px, intent.qty
+    exp, money_exp = instrument.px_exp + instrument.qty_exp, instrument.quote_exp
     if px <= 0:
         bounded = instrument.min_notional or instrument.max_notional
         return Denial("VALIDATION_FAILED", "ref_px=0: its worth is unknown") if bounded else None
     try:
-        least, most = notional(px, intent.qty, *exps), notional_at_most(px, intent.qty, *exps)
+        least = notional(px, qty, exp, money_exp)
+        most = notional_at_most(px, qty, exp, money_exp)
     except ValueError as error:
         return Denial("NOTIONAL_EXCEEDS_MAXIMUM", f"notional={error}")
     if least < instrument.min_notional:

@@ -26,12 +26,9 @@ class Money(msgspec.Struct, array_like=True):
 
     def add(self, amount: int, exp: int) -> None:
         """Add an amount exactly."""
-        if exp == self.exp:
-            self.amount += amount
-            return
         if exp > self.exp:
             self.amount, self.exp = rescale(self.amount, self.exp, exp), exp
-        self.amount += rescale(amount, exp, self.exp)
+        self.amount += amount if exp == self.exp else rescale(amount, exp, self.exp)
 
 
 class Holding(msgspec.Struct, array_like=True):
@@ -56,6 +53,18 @@ class Holding(msgspec.Struct, array_like=True):
     def unrealized(self, px: int) -> int:
         """Return what closing at a price would add, before fees."""
         return self.worth(px) - self.cost
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What a fill does to a position, whosever it is."""
+
+    qty_exp: int
+    quote_exp: int
+    sign: int
+    qty: int
+    money: int
+    fee: int  # in the quote asset
+    fee_in_base: int
 
 
 class Ledger(msgspec.Struct):
@@ -88,7 +97,7 @@ def deposit(ledger: Ledger, message: Deposit) -> None:
     if message.book != TRADING:
         return
     for books in (ledger.balances, ledger.deposits):
-        books.setdefault(message.asset, Money()).add(message.amount, message.exp)
+        _add(books, message.asset, message.amount, message.exp)
 
 
 def book(ledger: Ledger, fill: Fill) -> bool:
@@ -102,13 +111,15 @@ def book(ledger: Ledger, fill: Fill) -> bool:
     seen.add(fill.venue_trade_id)
     ledger.fills += 1
     base, _, quote = fill.symbol.partition("/")
-    _move(ledger, fill, base, quote)
-    for tag in (ACCOUNT, tag_of(fill.client_order_id)):
-        key = book_of(fill.symbol, tag)
+    move = _move_of(fill, base, quote)
+    _pay(ledger, fill, base, quote)
+    for key in (fill.symbol, book_of(fill.symbol, tag_of(fill.client_order_id))):
         holding = ledger.holdings.get(key)
         if holding is None:
-            holding = ledger.holdings[key] = Holding(fill.px_exp, fill.qty_exp, fill.quote_exp)
-        _hold(holding, fill, base, quote)
+            holding = ledger.holdings[key] = Holding(fill.px_exp, move.qty_exp, move.quote_exp)
+        _hold(holding, move)
+        if fill.px_exp != holding.px_exp:
+            holding.px_exp = max(holding.px_exp, fill.px_exp)
     return True
 
 
@@ -140,38 +151,65 @@ def _widen(one: Holding, other: Holding) -> None:
         _rescale(holding, qty_exp, quote_exp)
 
 
-def _move(ledger: Ledger, fill: Fill, base: str, quote: str) -> None:
+def _pay(ledger: Ledger, fill: Fill, base: str, quote: str) -> None:
     sign = 1 if fill.side == "buy" else -1
-    _of(ledger.balances, base).add(sign * fill.qty, fill.qty_exp)
-    _of(ledger.balances, quote).add(-sign * fill.quote_qty, fill.quote_exp)
-    _of(ledger.balances, fill.fee_asset).add(-fill.fee, fill.fee_exp)
-    _of(ledger.fees, fill.fee_asset).add(fill.fee, fill.fee_exp)
+    balances, asset, fee, exp = ledger.balances, fill.fee_asset, fill.fee, fill.fee_exp
+    _add(balances, base, sign * fill.qty, fill.qty_exp)
+    _add(balances, quote, -sign * fill.quote_qty, fill.quote_exp)
+    _add(balances, asset, -fee, exp)
+    _add(ledger.fees, asset, fee, exp)
 
 
-def _of(books: dict[str, Money], asset: str) -> Money:
-    return books.get(asset) or books.setdefault(asset, Money())
+def _add(books: dict[str, Money], asset: str, amount: int, exp: int) -> None:
+    money = books.get(asset)
+    if money is None:
+        money = books[asset] = Money()
+    money.add(amount, exp)
 
 
-def _hold(holding: Holding, fill: Fill, base: str, quote: str) -> None:
-    _grow(holding, fill, base, quote)
-    sign = 1 if fill.side == "buy" else -1
-    qty = rescale(fill.qty, fill.qty_exp, holding.qty_exp)
-    money = rescale(fill.quote_qty, fill.quote_exp, holding.quote_exp)
-    _trade(holding, sign, qty, money)
-    if fill.fee_asset == quote:
-        holding.fees += rescale(fill.fee, fill.fee_exp, holding.quote_exp)
-    elif fill.fee_asset == base:
-        _pay_in_base(holding, rescale(fill.fee, fill.fee_exp, holding.qty_exp))
-
-
-def _grow(holding: Holding, fill: Fill, base: str, quote: str) -> None:
+def _move_of(fill: Fill, base: str, quote: str) -> Move:
     # A fee in base has more decimals than the lot; a fee in quote may have more than the price.
-    qty_exp = max(holding.qty_exp, fill.qty_exp, fill.fee_exp if fill.fee_asset == base else 0)
-    in_quote = fill.fee_asset == quote
-    quote_exp = max(holding.quote_exp, fill.quote_exp, fill.fee_exp if in_quote else 0)
-    if qty_exp != holding.qty_exp or quote_exp != holding.quote_exp:
-        _rescale(holding, qty_exp, quote_exp)
-    holding.px_exp = max(holding.px_exp, fill.px_exp)
+    qty, qty_exp, fee_exp = fill.qty, fill.qty_exp, fill.fee_exp
+    money, quote_exp = fill.quote_qty, fill.quote_exp
+    in_quote, in_base = fill.fee_asset == quote, fill.fee_asset == base
+    if in_base and fee_exp > qty_exp:
+        qty, qty_exp = rescale(qty, qty_exp, fee_exp), fee_exp
+    if in_quote and fee_exp > quote_exp:
+        money, quote_exp = rescale(money, quote_exp, fee_exp), fee_exp
+    return Move(
+        qty_exp,
+        quote_exp,
+        1 if fill.side == "buy" else -1,
+        qty,
+        money,
+        rescale(fill.fee, fee_exp, quote_exp) if in_quote else 0,
+        rescale(fill.fee, fee_exp, qty_exp) if in_base else 0,
+    )
+
+
+def _hold(holding: Holding, move: Move) -> None:
+    if holding.qty_exp != move.qty_exp or holding.quote_exp != move.quote_exp:
+        move = _fitted(holding, move)
+    _trade(holding, move.sign, move.qty, move.money)
+    holding.fees += move.fee
+    if move.fee_in_base:
+        _pay_in_base(holding, move.fee_in_base)
+
+
+def _fitted(holding: Holding, move: Move) -> Move:
+    """Return a move with a holding's decimals, which gains those that it lacks."""
+    qty_exp = max(holding.qty_exp, move.qty_exp)
+    quote_exp = max(holding.quote_exp, move.quote_exp)
+    _rescale(holding, qty_exp, quote_exp)
+    return Move(
+        qty_exp,
+        quote_exp,
+        move.sign,
+        rescale(move.qty, move.qty_exp, qty_exp),
+        rescale(move.money, move.quote_exp, quote_exp),
+        rescale(move.fee, move.quote_exp, quote_exp),
+        rescale(move.fee_in_base, move.qty_exp, qty_exp),
+    )
 
 
 def _rescale(holding: Holding, qty_exp: int, quote_exp: int) -> None:
@@ -190,16 +228,13 @@ def _trade(holding: Holding, sign: int, qty: int, money: int) -> None:
         return
     closed = min(qty, abs(holding.qty))
     part = money * closed // qty
-    removed = _take_out(holding, closed)
-    holding.realized += -sign * part - removed
+    holding.realized += -sign * part - _take_out(holding, closed)
     if qty > closed:  # Through zero: the rest opens the other way.
         holding.qty = sign * (qty - closed)
         holding.cost = sign * (money - part)
 
 
 def _pay_in_base(holding: Holding, fee: int) -> None:
-    if fee == 0:
-        return
     if fee < 0 or holding.qty <= 0:  # A rebate, or from a short: it has no price that is known.
         _trade(holding, -1 if fee > 0 else 1, abs(fee), 0)
         return
@@ -210,29 +245,15 @@ def _pay_in_base(holding: Holding, fee: int) -> None:
 
 def _take_out(holding: Holding, qty: int) -> int:
     """Take some of a position out, and return what it had cost."""
-    whole = abs(holding.qty)
-    removed = abs(holding.cost) * qty // whole
-    removed = removed if holding.cost >= 0 else -removed
+    cost, whole = holding.cost, abs(holding.qty)
     if qty == whole:
-        removed = holding.cost
+        holding.qty = holding.cost = 0
+        return cost
+    removed = abs(cost) * qty // whole
+    removed = removed if cost >= 0 else -removed
     holding.cost -= removed
     holding.qty -= qty if holding.qty > 0 else -qty
     return removed
-
-
-def equity(ledger: Ledger, quote: str, exp: int, marks: dict[str, tuple[int, int]]) -> int | None:
-    """Return cash and positions in the quote asset, rounded down; None when a price is missing.
-
-    `marks` has a price and its decimals by symbol.
-    """
-    cash = ledger.balance(quote)
-    total = floor_scale(cash.amount, cash.exp, exp)
-    for symbol, holding in positions(ledger, quote):
-        if symbol not in marks:
-            return None
-        px, px_exp = marks[symbol]
-        total += floor_scale(px * holding.qty, px_exp + holding.qty_exp, exp)
-    return total
 
 
 def positions(ledger: Ledger, quote: str) -> list[tuple[str, Holding]]:

@@ -39,22 +39,27 @@ def fits(n: int) -> int:
 
 def to_int(text: str, exp: int) -> int:
     """Return a plain decimal as an integer with `exp` decimals; ValueError when it is not exact."""
-    found = _parts(text)
+    found = _exact(text)
     if found is None:
         raise ValueError(f"{text!r}: expected a plain decimal such as 0.10, for {exp} decimals")
-    whole, decimals = found
-    if len(decimals) > exp:
-        raise ValueError(f"{text!r} has {len(decimals)} decimals: expected at most {exp}")
-    return fits(int(whole + decimals.ljust(exp, "0")))
+    n, least = found
+    if least > exp:
+        raise ValueError(f"{text!r} has {least} decimals: expected at most {exp}")
+    n *= 10 ** (exp - least)
+    return n if -INT64_LIMIT < n < INT64_LIMIT else fits(n)
 
 
 @lru_cache(2048)  # Most texts are looked at a few times in a row, first for their decimals.
-def _parts(text: str) -> tuple[str, str] | None:
-    """Return what stands before and behind the point, without zeros at the end."""
+def _exact(text: str) -> tuple[int, int] | None:
+    """Return a plain decimal as an integer, and its decimals, without zeros at the end."""
     found = _DECIMAL.fullmatch(text)
-    return (found[1], (found[2] or "").rstrip("0")) if found else None
+    if found is None:
+        return None
+    decimals = (found[2] or "").rstrip("0")
+    return int(found[1] + decimals), len(decimals)
 
 
+@lru_cache(2048)  # Most amounts are written several times, by who asks, who judges and who sends.
 def to_text(n: int, exp: int) -> str:
     """Return an integer with `exp` decimals as plain decimal text."""
     digits = str(abs(n)).rjust(exp + 1, "0")
@@ -64,10 +69,10 @@ def to_text(n: int, exp: int) -> str:
 
 def exp_of(step: str) -> int:
     """Return the decimals that a step needs: 2 for 0.01000000, 0 for 1.00000000."""
-    found = _parts(step)
-    if found is None or len(found[1]) > EXP_MAX:
+    found = _exact(step)
+    if found is None or found[1] > EXP_MAX:
         raise ValueError(f"{step!r}: expected a plain decimal of at most {EXP_MAX} decimals")
-    return len(found[1])
+    return found[1]
 
 
 def widened(text: str, exp: int) -> tuple[int, int]:
@@ -85,10 +90,11 @@ def to_ints(texts: Iterable[str], exp: int) -> tuple[tuple[int, ...], int]:
 
 def rescale(n: int, from_exp: int, to_exp: int) -> int:
     """Return the same number with other decimals; ValueError when digits would be lost."""
-    if from_exp == to_exp:
+    if to_exp >= from_exp:
+        n *= 10 ** (to_exp - from_exp)
         return n if -INT64_LIMIT < n < INT64_LIMIT else fits(n)
     scaled = floor_scale(n, from_exp, to_exp)
-    if to_exp < from_exp and scaled * 10 ** (from_exp - to_exp) != n:
+    if scaled * 10 ** (from_exp - to_exp) != n:
         raise ValueError(f"{to_text(n, from_exp)} cannot be written with {to_exp} decimals")
     return scaled
 
@@ -104,12 +110,18 @@ def floor_scale(n: int, from_exp: int, to_exp: int) -> int:
 
 def ceil_scale(n: int, from_exp: int, to_exp: int) -> int:
     """Return a number with other decimals, rounded up where digits are lost."""
-    return -floor_scale(-n, from_exp, to_exp)
+    if to_exp > from_exp:
+        n *= 10 ** (to_exp - from_exp)
+    elif to_exp < from_exp:
+        n = -(-n // 10 ** (from_exp - to_exp))
+    return n if -INT64_LIMIT < n < INT64_LIMIT else -fits(-n)
 
 
 def notional(px: int, qty: int, exp: int, quote_exp: int) -> int:
     """Return price times quantity, rounded down; `exp` is px_exp + qty_exp."""
-    return floor_scale(px * qty, exp, quote_exp)
+    n = px * qty
+    n = n // 10 ** (exp - quote_exp) if exp > quote_exp else n * 10 ** (quote_exp - exp)
+    return n if -INT64_LIMIT < n < INT64_LIMIT else fits(n)
 
 
 def notional_at_most(px: int, qty: int, exp: int, quote_exp: int) -> int:

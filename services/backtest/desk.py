@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from bus.errors import HouseError, SettingsError
@@ -13,18 +14,18 @@ from schema.head import Effect, Local
 from schema.market import Bar, Quote
 from schema.units import MS_NS, to_text
 from services.backtest.columns import EXP, Columns, rescaled
-from services.backtest.exchange import Balances, answered, refused, unknown
+from services.backtest.exchange import Balances, Look, answered, refused, unknown
 from services.backtest.history import History
 from services.backtest.words import push_of, report_of, ticket_of, trade_of
 from services.venue.account import EXP as MONEY_EXP
 from services.venue.account import Terms
 from services.venue.barfile import BarFile
-from services.venue.book import Last, Top, last_of, top_behind
-from services.venue.columns import DAY_MS, Facts, Tape
+from services.venue.book import Last, last_of, top_behind, tops_behind
+from services.venue.columns import DAY_MS, MINUTE_MS, Facts, Tape
 from services.venue.desk import Desk
 from services.venue.market import Market
-from services.venue.matching import Lane
-from services.venue.orders import Report
+from services.venue.matching import Lane, bounds
+from services.venue.orders import Order, Report
 from services.venue.params import Refusal
 from services.venue.replay import BarReplay
 
@@ -32,6 +33,10 @@ MINUTE = "1m"
 ONE_WAY_MS = 25
 """Half of the 50 ms between sending and the answer."""
 
+SIGHT_MS = 60 * MINUTE_MS
+"""So far ahead the tape is searched at once."""
+
+NEVER_MS = 1 << 62
 NO_PATH: Any = "the bars"
 
 
@@ -64,19 +69,42 @@ def _file_of(columns: Columns) -> BarFile:
     )
 
 
+class Minute(msgspec.Struct, frozen=True, gc=False):
+    """The top of the book at the beginning of a minute, and when the last trade was."""
+
+    traded_ms: int
+    bid_px: int
+    bid_qty: int
+    ask_px: int
+    ask_qty: int
+
+
 class Day(NamedTuple):
-    """A day's trades as plain numbers."""
+    """A day's trades as plain numbers, and the tops at its whole minutes, where bars close."""
 
     day: int
     first_id: int
     times_ms: list[int]
     prices: list[int]
     sold: list[bool]
+    minutes: list[Minute]
 
     def at(self, place: int) -> Last:
         """Return one of them."""
         at_ms, px, sold = self.times_ms[place], self.prices[place], self.sold[place]
         return Last(self.first_id + place, at_ms, px, sold)
+
+
+class Sight(NamedTuple):
+    """How far one symbol's tape was searched for a trade that means something to its orders."""
+
+    reach: tuple[int, int]  # of the orders
+    end_ms: int
+    hit_ms: int
+
+    def is_over(self, at_ms: int, until_ms: int) -> bool:
+        """Say whether that trade has passed, or the next one may be farther off."""
+        return self.hit_ms <= at_ms or (self.hit_ms == NEVER_MS and self.end_ms < until_ms)
 
 
 class DeskExchange:
@@ -89,6 +117,7 @@ class DeskExchange:
         self.desk = Desk(market, terms, start_ns // MS_NS)
         self._facts = {facts.symbol: facts for facts in market.facts.values()}
         self._days: dict[str, Day] = {}
+        self._sights: dict[str, Sight] = {}
 
     @property
     def at_ns(self) -> int:
@@ -127,20 +156,23 @@ class DeskExchange:
             for key, free, locked in shown
         )
 
-    def quote(self, symbol: str, now_ns: int) -> Quote | None:
+    def look(self, symbol: str, now_ns: int) -> Look:
         """Return the top of the displayed book; None before the first trade."""
         facts, at_ms = self._facts[symbol], now_ns // MS_NS
-        top = top_behind(facts, self._last(symbol, at_ms), at_ms)
-        return _quote(facts, top, now_ns) if top.bid[0] else None
+        last = self._last(facts, at_ms)
+        if last is None:
+            return None, now_ns
+        top = top_behind(facts, last, at_ms)
+        return _quote(facts, Minute(last.at_ms, *top.bid, *top.ask), now_ns)
 
-    def quote_at(self, bar: Bar) -> Quote | None:
+    def look_at(self, bar: Bar) -> Look:
         """Return the top of the book at a bar's close."""
-        return self.quote(bar.symbol, bar.ts_event)
-
-    def silent_ns(self, symbol: str, now_ns: int) -> int:
-        """Return how long ago the last trade was."""
-        last = self._last(symbol, now_ns // MS_NS)
-        return now_ns if last is None else now_ns - last.at_ms * MS_NS
+        now_ns, facts = bar.ts_event, self._facts[bar.symbol]
+        minute, rest_ms = divmod(now_ns // MS_NS % DAY_MS, MINUTE_MS)
+        minutes = self._day(facts, now_ns // MS_NS).minutes
+        if rest_ms or not minutes or minutes[minute].traded_ms * MS_NS > now_ns:
+            return self.look(bar.symbol, now_ns)
+        return _quote(facts, minutes[minute], now_ns)
 
     def ring_again(self) -> None:
         """Do nothing: the book stays as it was, and fills go on."""
@@ -168,16 +200,20 @@ class DeskExchange:
         top = self.market.top(facts.id, self.desk.at_ms)
         return to_text(top.bid[0], facts.px_exp), to_text(top.ask[0], facts.px_exp)
 
-    def _last(self, symbol: str, at_ms: int) -> Last | None:
+    def _day(self, facts: Facts, at_ms: int) -> Day:
+        number, day = at_ms // DAY_MS, self._days.get(facts.symbol)
+        if day is None or day.day != number:
+            tape = self.market.day_tape(facts.id, number)
+            day = self._days[facts.symbol] = day_of(facts, number, tape)
+        return day
+
+    def _last(self, facts: Facts, at_ms: int) -> Last | None:
         """Return the last trade until a time; None before the first one."""
-        day = self._days.get(symbol)
-        if day is None or day.day != at_ms // DAY_MS:
-            tape = self.market.day_tape(self._facts[symbol].id, at_ms // DAY_MS)
-            day = self._days[symbol] = day_of(at_ms // DAY_MS, tape)
+        day = self._day(facts, at_ms)
         place = bisect_right(day.times_ms, at_ms)
         if place:
             return day.at(place - 1)
-        tape = self.market.tape_until(self._facts[symbol].id, 1, at_ms + 1)  # Of another day.
+        tape = self.market.tape_until(facts.id, 1, at_ms + 1)  # Of another day.
         return last_of(tape) if len(tape) else None
 
     def _named(self, venue_symbol: str) -> Facts:
@@ -189,14 +225,21 @@ class DeskExchange:
 
     def _hit_ms(self, until_ms: int) -> int | None:
         """Return when the next trade is that means something to an order; None without one."""
-        found: list[int] = []
-        for name, facts in self.market.facts.items():
-            orders = self.desk.records.waiting(name)
-            if orders:
-                lane = Lane(facts, self.market.tape(name, self.desk.at_ms + 1, until_ms + 1))
-                lane.seek(orders)
-                found += [lane.next[0]] if lane.next is not None else []
-        return min(found, default=None)
+        waiting = [(name, self.desk.records.waiting(name)) for name in self.market.facts]
+        found = [self._seek(name, orders, until_ms) for name, orders in waiting if orders]
+        hit_ms = min(found, default=NEVER_MS)
+        return hit_ms if hit_ms <= until_ms else None
+
+    def _seek(self, name: str, orders: list[Order], until_ms: int) -> int:
+        at_ms, reach = self.desk.at_ms, bounds(orders)
+        sight = self._sights.get(name)
+        if sight is None or sight.reach != reach or sight.is_over(at_ms, until_ms):
+            end_ms = max(until_ms, at_ms + SIGHT_MS)
+            lane = Lane(self._named(name), self.market.tape(name, at_ms + 1, end_ms + 1))
+            lane.seek(orders)
+            hit_ms = lane.next[0] if lane.next is not None else NEVER_MS
+            sight = self._sights[name] = Sight(reach, end_ms, hit_ms)
+        return sight.hit_ms
 
     def _place(self, effect: SendOrder) -> Local:
         facts = self._facts[effect.intent.symbol]
@@ -218,19 +261,29 @@ class DeskExchange:
         return exchange.CancelDone(effect_id=effect.effect_id, report=report_of(facts, ended))
 
 
-def day_of(day: int, tape: Tape) -> Day:
+def day_of(facts: Facts, day: int, tape: Tape) -> Day:
     """Return a day's tape as plain numbers."""
-    return Day(day, tape.first_id, tape.at_ms.tolist(), tape.px.tolist(), tape.maker.tolist())
+    minutes: list[Minute] = []
+    if len(tape):
+        at_ms = day * DAY_MS + np.arange(0, DAY_MS, MINUTE_MS, dtype=np.int64)
+        columns = [column.tolist() for column in tops_behind(facts, tape, at_ms)]
+        minutes = [Minute(*row) for row in zip(*columns, strict=True)]
+    trades = tape.at_ms.tolist(), tape.px.tolist(), tape.maker.tolist()
+    return Day(day, tape.first_id, *trades, minutes)
 
 
-def _quote(facts: Facts, top: Top, now_ns: int) -> Quote:
-    return Quote(
+def _quote(facts: Facts, top: Minute, now_ns: int) -> Look:
+    silent_ns = now_ns - top.traded_ms * MS_NS
+    if top.bid_px <= 0:
+        return None, silent_ns
+    quote = Quote(
         ts_event=now_ns,
         symbol=facts.symbol,
-        bid_px=top.bid[0],
-        bid_qty=top.bid[1],
-        ask_px=top.ask[0],
-        ask_qty=top.ask[1],
+        bid_px=top.bid_px,
+        bid_qty=top.bid_qty,
+        ask_px=top.ask_px,
+        ask_qty=top.ask_qty,
         px_exp=facts.px_exp,
         qty_exp=facts.qty_exp,
     )
+    return quote, silent_ns

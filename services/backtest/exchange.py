@@ -16,6 +16,9 @@ from schema.market import Bar, Quote
 Balances = tuple[tuple[str, str, str], ...]
 """Asset, free and locked."""
 
+Look = tuple[Quote | None, int]
+"""The top of a book, and for how long nothing was traded."""
+
 
 class Exchange(Protocol):
     """One account on the recorded market of a run."""
@@ -40,14 +43,11 @@ class Exchange(Protocol):
     def balances(self) -> Balances:
         """Return what the account has."""
 
-    def quote(self, symbol: str, now_ns: int) -> Quote | None:
+    def look(self, symbol: str, now_ns: int) -> Look:
         """Return the top of the book; None where it is not known."""
 
-    def quote_at(self, bar: Bar) -> Quote | None:
+    def look_at(self, bar: Bar) -> Look:
         """Return the top of the book at a bar's close."""
-
-    def silent_ns(self, symbol: str, now_ns: int) -> int:
-        """Return how long ago the last trade was."""
 
     def ring_again(self) -> None:
         """Let what is still open at the end be filled, where it otherwise never would."""

@@ -11,9 +11,9 @@ share of what is paid, in the quote asset, rounded to 1e-8.
 from schema import exchange
 from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
 from schema.head import Effect, Local
-from schema.market import Bar, Quote
+from schema.market import Bar
 from schema.units import MS_NS, to_text
-from services.backtest.exchange import Balances, answered, refused, unknown
+from services.backtest.exchange import Balances, Look, answered, refused, unknown
 from services.backtest.history import History
 from services.backtest.lane import Lane, Order, charge, worth
 from services.venue.account import EXP, Terms
@@ -74,21 +74,20 @@ class IdealExchange:
             for asset, funds in self._funds.items()
         )
 
-    def quote(self, symbol: str, now_ns: int) -> Quote | None:
-        """Return both sides at the newest price that is known; None before the first bar."""
+    def look(self, symbol: str, now_ns: int) -> Look:
+        """Return both sides at the newest price that is known; None before the first bar.
+
+        The market never rests: its last price always stands.
+        """
         lane = self._lanes[symbol]
         px = lane.px_at(now_ns)
-        return lane.quote(px, now_ns) if px else None
+        return (lane.quote(px, now_ns) if px else None), 0
 
-    def quote_at(self, bar: Bar) -> Quote | None:
+    def look_at(self, bar: Bar) -> Look:
         """Return both sides at a bar's close, or as the next one opens: where an order fills."""
         lane = self._lanes[bar.symbol]
         px = lane.open_after(bar.ts_event) if self._at_open else 0
-        return lane.quote(px or bar.close, bar.ts_event)
-
-    def silent_ns(self, symbol: str, now_ns: int) -> int:
-        """Return that the market never rests: its last price always stands."""
-        return 0
+        return lane.quote(px or bar.close, bar.ts_event), 0
 
     def ring_again(self) -> None:
         """Fill what is still open at the end once more at the last bar's open."""

@@ -6,10 +6,9 @@ journal.
 
 from bus.build import code_hash
 from bus.clock import Clock
-from bus.errors import SettingsError
 from bus.house import House, settle_world
 from bus.journals import DiskJournals
-from bus.lease import Lease
+from bus.lease import hold_place
 from schema.house import BacktestResult
 from schema.streams import STREAMS
 from services.backtest import NAME, SAYS
@@ -20,24 +19,11 @@ def keep(house: House, record: Record, clock: Clock) -> BacktestResult:
     """Keep a run in the world of a house; JournalError when the disk does not take it."""
     if not (house.world_dir / "world.json").exists():
         settle_world(house)
-    lease = _leased(house, clock)
+    lease = hold_place(house.run, NAME, clock)
     try:
         return _say(house, record, clock)
     finally:
         lease.release()
-
-
-def _leased(house: House, clock: Clock) -> Lease:
-    lease = Lease(house.run / f"{NAME}.lease")
-    try:
-        house.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lease.wait(clock)
-    except OSError as error:
-        raise SettingsError(
-            f"the lease {lease.path} cannot be written: {error}",
-            "Free space or mend its permissions; RRR_RUN moves it elsewhere",
-        ).of_disk(error) from error
-    return lease
 
 
 def _say(house: House, record: Record, clock: Clock) -> BacktestResult:

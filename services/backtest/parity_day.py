@@ -15,7 +15,7 @@ from schema.orders import Fill
 from schema.strategy import Offer, StrategyLoaded, StrategyRetired, StrategyState
 from schema.trading import Decision
 from schema.units import MINUTE_NS, ceil_to
-from services.engine.books import CHANGES, fold, orders_of, slot_of
+from services.engine.books import CHANGES, FOLDS, orders_of, slot_of
 from services.engine.sizing import as_float, closable
 from services.engine.state import Books, slot_key
 
@@ -121,7 +121,8 @@ class _Reader:
     def _hear(self, message: Message) -> None:
         if isinstance(message, Fill):
             self._prices[message.symbol] = message.px
-        fold(self.books, message)
+        if change := FOLDS.get(type(message)):
+            change(self.books, message)
 
     def _look(self, stretch: Stretch, mark_ns: int) -> None:
         offer, late = stretch.offer, list(self._late(mark_ns - 1))

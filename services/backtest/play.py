@@ -21,10 +21,10 @@ from schema.exchange import (
 )
 from schema.head import Effect, Local, Message
 from schema.house import Command, PeerSeen, Started, Timer
-from schema.market import Bar, FeedStatus, Instrument, Quote
+from schema.market import Bar, FeedStatus, Instrument
 from schema.strategy import StrategiesOffered
 from schema.units import MS_NS, SECOND_NS
-from services.backtest.exchange import Exchange
+from services.backtest.exchange import Exchange, Look
 from services.backtest.stage import Stage
 from services.engine.core import Engine
 from services.gateway.core import Gateway
@@ -64,6 +64,7 @@ class Play:
         self._exchange = scene.exchange
         self._way_ns = scene.exchange.way_ns
         self._traded = scene.traded
+        self._stale_ns = scene.stale_ns
         self._others = {
             symbol: [one for one in sorted(scene.traded) if one != symbol]
             for symbol in scene.traded
@@ -73,7 +74,7 @@ class Play:
         self._stage = stage
         self._due: list[tuple[int, int, Local]] = []
         self._asked = 0
-        self._quoted_ns = dict.fromkeys(scene.traded, 0)
+        self._quoted_ns = dict.fromkeys(sorted(scene.traded), 0)  # A set has no order to keep.
         self._feeds: dict[str, str] = {}
         self._gate = ("ACTIVE", frozenset[str]())
 
@@ -109,11 +110,8 @@ class Play:
         symbol = bar.symbol
         for other in self._others.get(symbol, ()):  # Risk wants to know what all of it is worth.
             self._quote(other, 1)
-        if symbol in self._traded and self._quoted_ns[symbol] != at_ns:
-            self._judge_feed(symbol)
-            quote = self._exchange.quote_at(bar)
-            if quote is not None:
-                self._say_quote(quote)
+        if self._quoted_ns.get(symbol, at_ns) != at_ns:
+            self._show(symbol, self._exchange.look_at(bar))
         if effects := self._stage.say(bar, at_ns):
             self._do(effects)
             self._settle()
@@ -182,23 +180,20 @@ class Play:
 
     def _quote(self, symbol: str, fresh_ns: int) -> None:
         """Say how a symbol stands, unless that was said a short while ago."""
-        if symbol not in self._traded or self.now_ns - self._quoted_ns[symbol] < fresh_ns:
-            return
-        self._judge_feed(symbol)
-        quote = self._exchange.quote(symbol, self.now_ns)
+        if symbol in self._traded and self.now_ns - self._quoted_ns[symbol] >= fresh_ns:
+            self._show(symbol, self._exchange.look(symbol, self.now_ns))
+
+    def _show(self, symbol: str, look: Look) -> None:
+        quote, silent_ns = look
+        state = "STALE" if silent_ns > self._stale_ns else "OK"
+        if state != self._feeds.get(symbol):
+            self._tell_feed(symbol, state)
         if quote is not None:
-            self._say_quote(quote)
+            self._quoted_ns[symbol] = self.now_ns
+            if effects := self._stage.say(quote, self.now_ns):
+                self._do(effects)
 
-    def _say_quote(self, quote: Quote) -> None:
-        self._quoted_ns[quote.symbol] = self.now_ns
-        if effects := self._stage.say(quote, self.now_ns):
-            self._do(effects)
-
-    def _judge_feed(self, symbol: str) -> None:
-        silent_ns = self._exchange.silent_ns(symbol, self.now_ns)
-        state = "STALE" if silent_ns > self._scene.stale_ns else "OK"
-        if state == self._feeds.get(symbol):
-            return
+    def _tell_feed(self, symbol: str, state: str) -> None:
         self._feeds[symbol] = state
         reason = "no trade for a while" if state == "STALE" else ""
         now_ns = self.now_ns

@@ -197,7 +197,7 @@ def _timeframe(path: Path, open_ns: Ints) -> str:
 
 
 def _numbers(path: Path, texts: Texts) -> tuple[Ints, int]:
-    exp = max([len(text) - text.find(".") - 1 if "." in text else 0 for text in texts])
+    exp = _most_decimals(texts)
     if exp <= EXP and set("".join(texts)) <= PLAIN:
         try:
             floats = np.array(texts, np.float64) * 10.0**exp
@@ -206,6 +206,13 @@ def _numbers(path: Path, texts: Texts) -> tuple[Ints, int]:
         if float(floats.max()) < EXACT:
             return np.rint(floats).astype(np.int64), exp
     return _slowly(path, texts)
+
+
+def _most_decimals(texts: Texts) -> int:
+    found = len(texts[0].partition(".")[2])
+    if found and {text[-found - 1 : -found] for text in texts} == {"."}:
+        return found  # Most files write all numbers of a column alike.
+    return max([len(text) - text.find(".") - 1 if "." in text else 0 for text in texts])
 
 
 def _slowly(path: Path, texts: Texts) -> tuple[Ints, int]:

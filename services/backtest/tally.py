@@ -91,12 +91,11 @@ class Tally:
 
     def sample(self, bar: Bar) -> None:
         """Take the strategy's worth at a bar's close."""
-        worth = self._worths[bar.symbol]
+        at_ns, worth, prices = self.at_ns, self._worths[bar.symbol], self.prices[bar.symbol]
         worth.px = bar.close
-        prices = self.prices[bar.symbol]
-        if bar.ts_event == self.at_ns[-1] and len(self.at_ns) > 1:
+        if bar.ts_event == at_ns[-1] and len(at_ns) > 1:
             self.equity.pop()
-            self.at_ns.pop()
+            at_ns.pop()
             self.exposed -= self._last_exposed
             prices.pop()
         elif not self._alone:
@@ -105,8 +104,8 @@ class Tally:
             self.step_ns = bar.ts_event - bar.open_ns
             prices[:] = [px or bar.open for px in prices]
         prices.append(bar.close)
-        self.at_ns.append(bar.ts_event)
-        self.equity.append(self.worth())
+        at_ns.append(bar.ts_event)
+        self.equity.append(self.budget + worth.at_mark() if self._alone else self.worth())
         self._last_exposed = self._is_exposed
         self.exposed += self._last_exposed
 

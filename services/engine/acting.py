@@ -56,17 +56,17 @@ def steer_slot(turn: Pass, strategy: str, symbol: str) -> None:
     if turn.shadows(strategy):
         shade(turn, slot, instrument)
     elif can_steer(turn) and not needs_nothing(turn, slot, instrument):
-        _steer(turn, strategy, symbol, instrument)
+        _steer(turn, slot, instrument)
 
 
-def _steer(turn: Pass, strategy: str, symbol: str, instrument: Instrument) -> None:
+def _steer(turn: Pass, slot: Slot, instrument: Instrument) -> None:
     for _ in range(ROUNDS):
-        slot = turn.slot(strategy, symbol)
         moves = steer(scene_of(turn, slot, instrument))
         ends = [move for move in moves if move.kind == "done"]
         if not ends:
             break
         turn.decide(exit_of(turn, slot, ends[0].why))
+        slot = turn.slot(slot.strategy, slot.symbol)
     for move in moves:
         _act(turn, slot, instrument, move)
     _wake(turn, slot, moves)
@@ -101,12 +101,12 @@ def order_of(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> Orde
 def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
     """Return a slot as it stands."""
     mark = in_px_exp(mark_of(turn.windows, slot.symbol), instrument.px_exp)
-    top = turn.windows.tops.get(slot.symbol)
+    least, top = least_lots(instrument, mark), turn.windows.tops.get(slot.symbol)
     return Scene(
         slot=slot,
         orders=orders_of(turn.books, slot.strategy, slot.symbol),
-        held=held_of(turn, slot, instrument, mark),
-        least=least_lots(instrument, mark),
+        held=held_of(turn, slot, instrument, least),
+        least=least,
         bid_px=in_px_exp((top.bid, top.px_exp) if top else None, instrument.px_exp),
         ask_px=in_px_exp((top.ask, top.px_exp) if top else None, instrument.px_exp),
         now_ns=turn.now_ns,

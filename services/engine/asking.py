@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from schema.forecast import Forecast
+from schema.head import Message
 from schema.market import Bar
 from schema.orders import Fill, OrderDenied, OrderRejected
 from schema.strategy import ShadowFill
@@ -12,12 +13,20 @@ from services.engine.boundary import Guard
 from services.engine.deciding import Question, decide
 from services.engine.line import Pass
 from services.engine.roster import Cast, Roster
+from services.engine.series import Sides
 from services.engine.state import Order
 
+ENDS: dict[type[Message], str] = {
+    Fill: "on_fill",
+    OrderDenied: "on_denied",
+    OrderRejected: "on_denied",
+}
+"""What a strategy may be told of its order, and by which event."""
 
-def ask_bar(turn: Pass, guard: Guard, takers: Sequence[Cast], bar: Bar) -> None:
-    """Ask everybody who trades on these bars."""
-    shown = _shown(bar)
+
+def ask_bar(turn: Pass, guard: Guard, takers: Sequence[Cast], bar: Bar, sides: Sides) -> None:
+    """Ask everybody who trades on these bars; `sides` are the numbers of this one."""
+    shown = view.Bar(bar.symbol, bar.timeframe, bar.open_ns, bar.ts_event, *sides)
     question = Question("on_bar", shown, f"bar {bar.timeframe} {bar.open_ns}", bar.open_ns)
     for cast in takers:
         if "on_bar" in cast.listens:
@@ -33,25 +42,19 @@ def ask_forecast(turn: Pass, guard: Guard, casts: Sequence[Cast], forecast: Fore
             decide(turn, guard, cast, question)
 
 
-def ask_order(
-    turn: Pass,
-    guard: Guard,
-    cast: Cast | None,
-    order: Order,
-    message: Fill | OrderDenied | OrderRejected,
-) -> None:
-    """Tell the strategy behind an order what became of it."""
-    event = "on_fill" if isinstance(message, Fill) else "on_denied"
+def ask_order(turn: Pass, guard: Guard, cast: Cast | None, order: Order, message: Message) -> None:
+    """Tell the strategy behind an order what became of it, where it wants to hear of that."""
+    event = ENDS.get(type(message))
     if cast is None or event not in cast.listens:
         return
     leg = order.intent.leg
-    if isinstance(message, Fill):
-        about: object = _filled(message, leg)
-        moment = f"fill {message.venue_trade_id}"
-    else:
-        about = strategy.Denial(message.code, message.detail, leg)
-        moment = f"denied {message.client_order_id}"
-    decide(turn, guard, cast, Question(event, about, moment))
+    match message:
+        case Fill():
+            about: object = _filled(message, leg)
+            decide(turn, guard, cast, Question(event, about, f"fill {message.venue_trade_id}"))
+        case OrderDenied(client_order_id=order_id) | OrderRejected(client_order_id=order_id):
+            about = strategy.Denial(message.code, message.detail, leg)
+            decide(turn, guard, cast, Question(event, about, f"denied {order_id}"))
 
 
 def ask_shadow(turn: Pass, guard: Guard, roster: Roster, key: str) -> None:
@@ -77,21 +80,6 @@ def set_timer(turn: Pass, roster: Roster, name: str) -> None:
     pause_ns = roster.every_s(turn.books, name) * SECOND_NS
     if pause_ns:
         turn.wake(f"strategy {name}", (turn.now_ns // pause_ns + 1) * pause_ns)
-
-
-def _shown(bar: Bar) -> view.Bar:
-    unit = 10.0**bar.px_exp
-    return view.Bar(
-        bar.symbol,
-        bar.timeframe,
-        bar.open_ns,
-        bar.ts_event,
-        bar.open / unit,
-        bar.high / unit,
-        bar.low / unit,
-        bar.close / unit,
-        bar.volume / 10.0**bar.qty_exp,
-    )
 
 
 def _thought(fill: ShadowFill, leg: str) -> strategy.Fill:

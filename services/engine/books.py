@@ -31,19 +31,12 @@ from schema.trading import (
     StrategyPaused,
     StrategyResumed,
 )
-from schema.units import notional, rescale
+from schema.units import floor_scale, notional
 from services.engine.slots import after, without_entry
 from services.engine.state import Books, Latch, Lock, Order, Slot, slot_key
 
 CHANGES = frozenset({"enter", "resize", "adjust", "exit"})
 """Actions that change what a slot wants."""
-
-
-def fold(books: Books, message: Message) -> None:
-    """Change the books by one message."""
-    change = FOLDS.get(type(message))
-    if change is not None:
-        change(books, message)
 
 
 def slot_of(books: Books, strategy: str, symbol: str) -> Slot:
@@ -139,7 +132,7 @@ def _share(books: Books, fill: Fill) -> None:
     # The gateway closes the account's position with orders of nobody's: FLATTEN does. It closes
     # that of a strategy that runs no more, too: else it would sell what another one buys later.
     owner = tag_of(fill.client_order_id)
-    names = dict.fromkeys([*books.loaded, *(slot.strategy for slot in books.slots.values())])
+    names = dict.fromkeys([*books.loaded, *[slot.strategy for slot in books.slots.values()]])
     tags = [strategy_tag(name) for name in names]
     if owner not in tags:
         for tag in tags:
@@ -151,9 +144,7 @@ def _order_event(books: Books, message: Message) -> None:
     if order is None:
         return
     if type(message) is Fill:
-        exp = max(message.qty_exp, order.intent.qty_exp)
-        more = rescale(message.qty, message.qty_exp, exp)
-        order.filled += more // 10 ** (exp - order.intent.qty_exp)
+        order.filled += floor_scale(message.qty, message.qty_exp, order.intent.qty_exp)
     complete = order.filled >= order.intent.qty
     before = order.place
     order.place = step(before, type(message), complete=complete).place
@@ -271,3 +262,4 @@ FOLDS: dict[type[Message], Callable[[Books, Any], None]] = {
     **dict.fromkeys((StrategyFailed, StrategyPaused, StrategyResumed), _latch),
     **dict.fromkeys((StrategyLoaded, StrategyRetired, ShadowFill), _loaded),
 }
+"""How each message changes the books; nothing else ever does."""

@@ -74,7 +74,8 @@ def ask(guard: Guard, name: str, call: Callable[[], object]) -> Target | Failure
     if answer is None:
         return None
     if type(answer) is Target and _is_plain(answer):
-        return _judged(answer)
+        nonsense = _nonsense(answer)
+        return Failure(NONSENSE, nonsense) if nonsense else answer
     if type(answer) is not _Raised:
         found = answer  # What it is made of may be somebody's code, too.
         answer = _attempt(guard, name, lambda: _converted(found))
@@ -125,10 +126,12 @@ def tried(guard: Guard, name: str, call: Callable[[], object]) -> object:
 def _nonsense(target: Target) -> str:
     kind, size = target.kind, target.size
     limit, stop, take = target.limit, target.stop, target.take
-    if not (isfinite(size) and limit >= 0 and stop >= 0 and take >= 0):
+    if not isfinite(size):
         return _not_a_number(target)
-    if not isfinite(limit + stop + take):
-        return _not_a_number(target)
+    if limit or stop or take:
+        positive = limit >= 0 and stop >= 0 and take >= 0
+        if not (positive and isfinite(limit + stop + take)):
+            return _not_a_number(target)
     if not 0 <= target.expires < INT64_LIMIT:  # It may have more digits than Python writes.
         return "expires: expected a market time in ns, found one below 0 or beyond 2^63"
     if kind not in SIZED:

@@ -1,14 +1,14 @@
 """The engine: hears the market and the gateway, asks the strategies, and steers every slot."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from bus.service import Said, Service
 from schema.forecast import Forecast
 from schema.head import Message
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Wake
 from schema.market import Bar, FeedStatus, Instrument, Quote
-from schema.orders import Deposit, Fill, OrderDenied, OrderRejected
+from schema.orders import Deposit, Fill
 from schema.settings import TIMEFRAMES_NS, Settings
 from schema.strategy import StrategiesOffered, StrategyFell, StrategyLoaded, StrategyRetired
 from schema.trading import StrategyFailed, StrategyResumed
@@ -16,6 +16,7 @@ from schema.units import MS_NS, SECOND_NS
 from services.engine import HEARS, NAME, SAYS
 from services.engine.acting import steer_all, steer_slot, steer_symbol
 from services.engine.asking import (
+    ENDS,
     ask_bar,
     ask_forecast,
     ask_order,
@@ -23,15 +24,22 @@ from services.engine.asking import (
     ask_timer,
     set_timer,
 )
-from services.engine.books import fold
+from services.engine.books import FOLDS
 from services.engine.boundary import Guard
 from services.engine.commands import obey
 from services.engine.deciding import fell_key
-from services.engine.hearing import hear_bar, hear_feed, hear_forecast, hear_peer, hear_quote
+from services.engine.hearing import (
+    hear_bar,
+    hear_feed,
+    hear_forecast,
+    hear_peer,
+    hear_quote,
+    series_key,
+)
 from services.engine.line import Pass, Terms
 from services.engine.offers import ARM, begin
 from services.engine.portfolio import portfolio, positions_after
-from services.engine.resting import is_calm
+from services.engine.resting import is_calm, is_leaving
 from services.engine.roster import Roster
 from services.engine.state import State, Windows
 
@@ -42,8 +50,11 @@ SETTLE_PARTS = 3
 """A third of an order's life without old news, and what was missed is heard."""
 
 SWEEP, SETTLED = "sweep", "settled"
-ENDS = (Fill, OrderDenied, OrderRejected)
-"""What a strategy may be told of its order."""
+MONEY = frozenset({Fill, Deposit})
+"""What changes the account's worth beside the market."""
+
+RECASTS = frozenset({StrategyLoaded, StrategyRetired, StrategyResumed, StrategyFailed})
+"""What changes who plays."""
 
 
 class Engine(Service):
@@ -60,6 +71,14 @@ class Engine(Service):
         self.state = State()
         self.roster = Roster(guard)
         self.guard = guard
+        self._ears: dict[type[Said], Callable[[Any, int], list[Said]]] = {
+            Quote: self._quoted,
+            Bar: self._bar,
+            Forecast: self._forecast,
+            Command: self._command,
+            FeedStatus: self._market,
+            Instrument: self._market,
+        }
         self._calm: set[str] = set()  # symbols that need no look while books and filters stay
         self._is_news = True  # whether what `apply` heard last changed anything
         self.terms = Terms(
@@ -74,40 +93,30 @@ class Engine(Service):
         )
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
-        match message:
-            case Quote():
-                hear_quote(self.state.windows, message)
-                return self._quoted(message, now_ns)
-            case Bar():
-                return self._bar(message, now_ns)
-            case Forecast():
-                return self._forecast(message, now_ns)
-            case Command():
-                return obey(self._pass(now_ns), self.roster, self.guard, message)
-            case FeedStatus() | Instrument():
-                self._calm.clear()
-                hear_feed(self.state.windows, message)
-            case Message():
-                return self._told(message, now_ns)
-            case _:
-                return self._local(message, now_ns)
-        return []
+        ear = self._ears.get(type(message))
+        if ear is not None:
+            return ear(message, now_ns)
+        if isinstance(message, Message):
+            return self._told(message, now_ns)
+        return self._local(message, now_ns)
 
     def apply(self, message: Message) -> None:
+        change = FOLDS.get(type(message))
+        if change is None:
+            return
         self._calm.clear()
-        if isinstance(message, ENDS):
+        if type(message) in ENDS:
             before = self._marks(message)
-            fold(self.state.books, message)
+            change(self.state.books, message)
             self._is_news = self._marks(message) != before
             return
-        fold(self.state.books, message)
-        match message:
-            case StrategyLoaded() | StrategyRetired() | StrategyResumed() | StrategyFailed():
-                self.roster.reset()
+        change(self.state.books, message)
+        if type(message) in RECASTS:
+            self.roster.reset()
 
-    def _marks(self, message: Fill | OrderDenied | OrderRejected) -> tuple[int, int]:
+    def _marks(self, message: Message) -> tuple[int, int]:
         books = self.state.books
-        order = books.orders.get(message.client_order_id)
+        order = books.orders.get(getattr(message, "client_order_id", ""))
         return books.ledger.fills, order.ended_ns if order is not None else 0
 
     def forget(self) -> None:
@@ -119,13 +128,13 @@ class Engine(Service):
             case Quote():
                 hear_quote(self.state.windows, message)
             case Bar():
-                _, room = self.roster.ears(self.state.books, message.symbol, message.timeframe)
-                hear_bar(self.state.windows, message, room)
+                key = series_key(message.symbol, message.timeframe)
+                _, room = self.roster.ears(self.state.books, key)
+                hear_bar(self.state.windows, message, key, room)
             case Forecast():
                 hear_forecast(self.state.windows, message)
             case FeedStatus() | Instrument():
-                self._calm.clear()
-                hear_feed(self.state.windows, message)
+                self._market(message, 0)
 
     def trouble(self, now_ns: int) -> str | None:
         if not self.state.windows.instruments:
@@ -147,6 +156,7 @@ class Engine(Service):
         return Pass(self.state, self.terms, now_ns, trace)
 
     def _quoted(self, quote: Quote, now_ns: int) -> list[Said]:
+        hear_quote(self.state.windows, quote)
         symbol = quote.symbol
         if symbol in self._calm or now_ns - quote.ts_event > self.terms.stale_ns:
             return []
@@ -158,12 +168,13 @@ class Engine(Service):
         return turn.said
 
     def _bar(self, bar: Bar, now_ns: int) -> list[Said]:
-        takers, room = self.roster.ears(self.state.books, bar.symbol, bar.timeframe)
-        news = hear_bar(self.state.windows, bar, room)
-        if news is None or not takers or self._is_old(bar, bar.timeframe, now_ns):
+        key = series_key(bar.symbol, bar.timeframe)
+        takers, room = self.roster.ears(self.state.books, key)
+        sides = hear_bar(self.state.windows, bar, key, room)
+        if sides is None or not takers or self._is_old(bar, bar.timeframe, now_ns):
             return []
-        turn = self._pass(now_ns, bar.trace)
-        ask_bar(turn, self.guard, takers, bar)
+        turn = Pass(self.state, self.terms, now_ns, bar.trace)
+        ask_bar(turn, self.guard, takers, bar, sides)
         return turn.said
 
     def _forecast(self, forecast: Forecast, now_ns: int) -> list[Said]:
@@ -174,25 +185,34 @@ class Engine(Service):
         ask_forecast(turn, self.guard, self.roster.on(turn.books, forecast.symbol), forecast)
         return turn.said
 
+    def _command(self, command: Command, now_ns: int) -> list[Said]:
+        return obey(self._pass(now_ns), self.roster, self.guard, command)
+
+    def _market(self, message: FeedStatus | Instrument, now_ns: int) -> list[Said]:
+        self._calm.clear()
+        hear_feed(self.state.windows, message)
+        return []
+
     def _is_old(self, message: Message, timeframe: str, now_ns: int) -> bool:
         return now_ns - message.ts_event > FRESH_BARS * TIMEFRAMES_NS[timeframe]
 
     def _told(self, message: Message, now_ns: int) -> list[Said]:
         """Steer by what the gateway told; `apply` has booked it already."""
-        turn = self._pass(now_ns, message.trace)
-        if isinstance(message, Fill):
+        turn = Pass(self.state, self.terms, now_ns, message.trace)
+        if type(message) is Fill:
             turn.said += positions_after(turn, message)
         order_id = getattr(message, "client_order_id", "")
         if order_id and now_ns - message.ts_event > self.terms.ttl_ns:
             self._settle(turn)  # Older news: there may be more of it, and it decides.
-        elif isinstance(message, Fill | Deposit):
+        elif type(message) in MONEY:
             self._value(turn)
         order = self.state.books.orders.get(order_id)
         if order is not None:
-            if self._is_news and isinstance(message, ENDS):
+            if self._is_news and type(message) in ENDS:
                 cast = self.roster.find(turn.books, order.intent.strategy, order.intent.symbol)
                 ask_order(turn, self.guard, cast, order, message)
-            steer_slot(turn, order.intent.strategy, order.intent.symbol)
+            if not is_leaving(order):
+                steer_slot(turn, order.intent.strategy, order.intent.symbol)
         return turn.said
 
     def _local(self, message: Said, now_ns: int) -> list[Said]:

@@ -11,6 +11,7 @@ from services.engine.boundary import Failure, Guard, ask
 from services.engine.decisions import no_trade
 from services.engine.line import Pass
 from services.engine.roster import FAILED, Cast
+from services.engine.state import Slot, slot_key
 from services.engine.strategy import Target
 from services.engine.targets import Answer, follow
 from services.engine.view import View
@@ -28,13 +29,12 @@ class Question(msgspec.Struct, frozen=True):
 
 def decide(turn: Pass, guard: Guard, cast: Cast, question: Question) -> None:
     """Ask a strategy, and say what it decided and what it remembers."""
-    latch = turn.books.latches.get(cast.name)
-    failed = cast.name in turn.failed or (latch is not None and latch.what == FAILED)
-    if failed or turn.slot(cast.name, cast.symbol, cast.slot_key).moment == question.moment:
+    slot = turn.slot(cast.name, cast.symbol, cast.slot_key)
+    if slot.moment == question.moment or _has_failed(turn, cast.name):
         return
     view = view_of(turn, cast)
     if isinstance(view, str):
-        _wait(turn, cast, question, view)
+        _wait(turn, slot, question, view)
         return
     answer = _asked(turn, guard, cast, question, view)
     if isinstance(answer, Failure):
@@ -48,7 +48,12 @@ def decide(turn: Pass, guard: Guard, cast: Cast, question: Question) -> None:
         )
     if answer is not None:
         moment, open_ns = question.moment, question.bar_open_ns
-        follow(turn, Answer(cast, view, answer, cast.notes, moment, open_ns))
+        follow(turn, slot, Answer(cast, view, answer, cast.notes, moment, open_ns))
+
+
+def _has_failed(turn: Pass, name: str) -> bool:
+    latch = turn.books.latches.get(name)
+    return name in turn.failed or (latch is not None and latch.what == FAILED)
 
 
 def fell_key(strategy: str, symbol: str, moment: str) -> str:
@@ -59,7 +64,7 @@ def fell_key(strategy: str, symbol: str, moment: str) -> str:
 def _asked(
     turn: Pass, guard: Guard, cast: Cast, question: Question, view: View
 ) -> Target | Failure | None:
-    before = cast.followed(turn.windows)
+    before = cast.followed()
     known = turn.windows.fell
     if known:
         key = fell_key(cast.name, cast.symbol, question.moment)
@@ -68,12 +73,12 @@ def _asked(
     call = partial(cast.call, question.event, question.about, view)
     answer = ask(guard, cast.name, call)
     if type(answer) is Failure:
-        cast.unlearn(turn.windows, before)
+        cast.unlearn(before)
     return answer
 
 
 def _fell(turn: Pass, cast: Cast, question: Question, failure: Failure) -> None:
-    turn.failed.add(cast.name)
+    turn.failed |= {cast.name}
     cast.forget()
     turn.said.append(
         StrategyFell(
@@ -98,8 +103,7 @@ def failed_of(turn: Pass, name: str, failure: Failure) -> StrategyFailed:
     )
 
 
-def _wait(turn: Pass, cast: Cast, question: Question, why: str) -> None:
-    if turn.is_news(cast.slot_key, "hold", why):
-        slot = turn.slot(cast.name, cast.symbol)
+def _wait(turn: Pass, slot: Slot, question: Question, why: str) -> None:
+    if turn.is_news(slot_key(slot.strategy, slot.symbol), "hold", why):
         moment, open_ns = question.moment, question.bar_open_ns
         turn.said.append(no_trade(turn, slot, "hold", why, moment, (), open_ns))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from schema.market import Instrument
 from services.engine.hearing import mark_of
 from services.engine.line import Pass
-from services.engine.sizing import in_px_exp
+from services.engine.sizing import in_px_exp, least_lots
 from services.engine.state import Health, Windows
 from services.engine.worth import held_of
 
@@ -25,11 +25,11 @@ def opposed(turn: Pass, strategy: str, instrument: Instrument, qty: int) -> str:
     What one sells another would have bought, and an exit of either would open a position.
     """
     symbol = instrument.symbol
-    px = in_px_exp(mark_of(turn.windows, symbol), instrument.px_exp)
+    least = least_lots(instrument, in_px_exp(mark_of(turn.windows, symbol), instrument.px_exp))
     for slot in turn.books.slots.values():
         if slot.symbol != symbol or slot.strategy == strategy or turn.shadows(slot.strategy):
             continue
-        held = held_of(turn, slot, instrument, px)
+        held = held_of(turn, slot, instrument, least)
         wanted = turn.slot(slot.strategy, symbol).qty
         if (wanted or held) * qty < 0:
             return f"{slot.strategy} is on the other side of {symbol}"

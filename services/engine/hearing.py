@@ -5,7 +5,7 @@ from schema.house import PeerSeen
 from schema.market import Bar, FeedStatus, Instrument, Quote
 from schema.settings import TIMEFRAMES_NS
 from schema.units import DAY_NS
-from services.engine.series import Series
+from services.engine.series import Series, Sides
 from services.engine.state import Health, Last, Top, Windows
 
 HOLE_BARS_MAX = 10
@@ -19,12 +19,11 @@ def hear_quote(windows: Windows, quote: Quote) -> None:
     windows.tops[quote.symbol] = Top(quote.bid_px, quote.ask_px, quote.px_exp, quote.ts_event)
 
 
-def hear_bar(windows: Windows, bar: Bar, room: int = 0) -> Series | None:
-    """Keep a bar, and return those of its kind; None for one that is no news.
+def hear_bar(windows: Windows, bar: Bar, key: str, room: int = 0) -> Sides | None:
+    """Keep a bar by the key of its series, and return its numbers; None for one that is no news.
 
     `room` is how many of them somebody wants to see; as many are kept of those that come.
     """
-    key = series_key(bar.symbol, bar.timeframe)
     series = windows.series.get(key)
     if series is None:
         series = windows.series[key] = Series()
@@ -36,14 +35,13 @@ def hear_bar(windows: Windows, bar: Bar, room: int = 0) -> Series | None:
     if hole_ns > HOLE_NS_MAX and hole_ns > HOLE_BARS_MAX * TIMEFRAMES_NS[bar.timeframe]:
         series.clear()
     unit, lots = 10.0**bar.px_exp, 10.0**bar.qty_exp
-    series.append(
-        (bar.open / unit, bar.high / unit, bar.low / unit, bar.close / unit, bar.volume / lots)
-    )
+    sides = bar.open / unit, bar.high / unit, bar.low / unit, bar.close / unit, bar.volume / lots
+    series.append(sides)
     series.open_ns, series.close_ns = bar.open_ns, bar.ts_event
     last = windows.lasts.get(bar.symbol)
     if last is None or bar.ts_event > last.at_ns:
         windows.lasts[bar.symbol] = Last(bar.close, bar.px_exp, bar.ts_event)
-    return series
+    return sides
 
 
 def hear_forecast(windows: Windows, forecast: Forecast) -> None:

@@ -1,8 +1,10 @@
 """What the rules of one input share: the engine's terms, the moment, and what is said so far."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 
 import msgspec
 
@@ -38,6 +40,10 @@ class Terms(msgspec.Struct, frozen=True):
 class Pass:
     """One input's way through the rules; nothing in the books has changed by it yet."""
 
+    failed: frozenset[str] = frozenset()  # strategies
+    moved: frozenset[str] = frozenset()  # slots that an order was said for: what follows waits
+    _drafts: Mapping[str, Slot] = MappingProxyType({})  # slots as they will be
+
     def __init__(self, state: State, terms: Terms, now_ns: int, trace: int = 0) -> None:
         self.books: Books = state.books
         self.windows: Windows = state.windows
@@ -45,9 +51,6 @@ class Pass:
         self.now_ns = now_ns
         self.trace = trace  # of the message heard
         self.said: list[Said] = []
-        self.failed: set[str] = set()
-        self.moved: set[str] = set()  # slots that an order was said for: what follows waits for it
-        self._drafts: dict[str, Slot] = {}
 
     def slot(self, strategy: str, symbol: str, key: str = "") -> Slot:
         """Return a slot as it is with all that was decided in this pass; `key`: where known."""
@@ -57,7 +60,7 @@ class Pass:
     @property
     def names(self) -> list[str]:
         """All strategies that run, or that have left something here."""
-        left = (slot.strategy for slot in self.books.slots.values())
+        left = [slot.strategy for slot in self.books.slots.values()]
         return list(dict.fromkeys([*self.books.loaded, *left]))
 
     @property
@@ -73,13 +76,14 @@ class Pass:
     def decide(self, decision: Decision) -> None:
         """Say a decision that trades."""
         key = slot_key(decision.strategy, decision.symbol)
-        self._drafts[key] = after(self.slot(decision.strategy, decision.symbol), decision)
+        draft = after(self.slot(decision.strategy, decision.symbol, key), decision)
+        self._drafts = {**self._drafts, key: draft}
         self.windows.told.pop(key, None)
         self.said.append(decision)
 
     def order(self, intent: OrderIntent) -> None:
         """Say an order; nothing else is done in its slot until it was heard of."""
-        self.moved.add(slot_key(intent.strategy, intent.symbol))
+        self.moved |= {slot_key(intent.strategy, intent.symbol)}
         self.said.append(intent)
 
     def is_news(self, key: str, action: str, reason: str) -> bool:

@@ -21,6 +21,7 @@ from services.engine.deciding import failed_of, fell_key
 from services.engine.line import Pass
 from services.engine.loading import LoadError
 from services.engine.roster import FAILED, casts_of
+from services.engine.sizing import least_lots
 from services.engine.state import Slot
 from services.engine.worth import held_of
 
@@ -148,7 +149,9 @@ def _is_at_work(turn: Pass, slot: Slot) -> bool:
     if slot.qty or any(not order.place.terminal for order in orders):
         return True
     instrument = turn.windows.instruments.get(slot.symbol)
-    return instrument is not None and held_of(turn, slot, instrument, 0) != 0
+    if instrument is None:
+        return False
+    return held_of(turn, slot, instrument, least_lots(instrument, 0)) != 0
 
 
 def _loaded(turn: Pass, offer: Offer, by: str, why: str) -> StrategyLoaded:

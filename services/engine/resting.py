@@ -4,7 +4,7 @@ That holds whatever the market does, and however much time passes, until the boo
 """
 
 from schema.identity import strategy_tag
-from schema.lifecycle import State
+from schema.lifecycle import TERMINAL, State
 from schema.market import Instrument
 from services.engine.line import Pass
 from services.engine.state import Order, Slot
@@ -29,18 +29,18 @@ def needs_nothing(turn: Pass, slot: Slot, instrument: Instrument) -> bool:
     orders = [
         order
         for order in turn.books.orders.values()
-        if order.intent.strategy == strategy
+        if order.place.state not in TERMINAL
+        and order.intent.strategy == strategy
         and order.intent.symbol == symbol
-        and not order.place.terminal
     ]
     return _waits(turn, slot, orders) if orders else _is_at_rest(turn, slot, instrument)
 
 
 def _waits(turn: Pass, slot: Slot, orders: list[Order]) -> bool:
     """Return whether the answer to an exit, or to the only entry of a flat slot, is awaited."""
-    if any(order.place.state is State.INITIALIZED for order in orders):
+    if State.INITIALIZED in [order.place.state for order in orders]:
         return False
-    if any(order.intent.leg not in STAYS for order in orders):
+    if not STAYS.issuperset([order.intent.leg for order in orders]):
         return True
     first = orders[0].intent
     enters = len(orders) == 1 and first.leg == "entry" and first.client_order_id == slot.entry
@@ -48,6 +48,13 @@ def _waits(turn: Pass, slot: Slot, orders: list[Order]) -> bool:
         return False
     own = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
     return own is None or own.flat
+
+
+def is_leaving(order: Order) -> bool:
+    """Return whether an exit is on its way: until it ends, nothing is to be done in its slot."""
+    state = order.place.state
+    unheard = state is State.INITIALIZED
+    return order.intent.leg not in STAYS and not unheard and state not in TERMINAL
 
 
 def is_latched(turn: Pass, strategy: str) -> bool:

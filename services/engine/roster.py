@@ -42,6 +42,8 @@ class Cast(msgspec.Struct):
     slot_key: str
     every_s: int  # between two timers; 0: none
     bars: dict[str, Bars] = {}  # what it is shown, by the name in `also`; its own first
+    follows: tuple[tuple[str, Series, int], ...] = ()  # the series of its needs: key, bars
+    seen: Windows | None = None  # that it follows them in
     notes: tuple[tuple[str, object], ...] = ()  # beside the last answer
     packed: bytes | None = None  # what it remembers since the last call, when that is news
 
@@ -53,28 +55,23 @@ class Cast(msgspec.Struct):
         """Call the author's code; nothing of it runs outside of this call."""
         answer = getattr(self.strategy, event)(about, view)
         self.notes = self.strategy.take_notes()
-        self.packed = self._changed()
+        packed = settle(self.strategy, self.remembered)
+        self.packed = None if packed == self.remembered else packed
+        self.remembered = packed
         return answer
 
-    def followed(self, windows: Windows) -> list[int]:
+    def followed(self) -> list[int]:
         """Return how many indicators follow each of its series."""
-        return [len(windows.series[key].indicators) for _, key, _ in self.needs]
+        return [len(series.indicators) for _, series, _ in self.follows]
 
-    def unlearn(self, windows: Windows, before: list[int]) -> None:
+    def unlearn(self, before: list[int]) -> None:
         """Drop the indicators that a failed call asked for: run again, it is not called."""
-        for (_, key, _), count in zip(self.needs, before, strict=True):
-            windows.series[key].drop_after(count)
+        for (_, series, _), count in zip(self.follows, before, strict=True):
+            series.drop_after(count)
 
     def forget(self) -> None:
         """Drop what a call that did not answer left; with its failure the roster is made anew."""
         self.notes, self.packed = (), None
-
-    def _changed(self) -> bytes | None:
-        packed = settle(self.strategy, self.remembered)
-        if packed == self.remembered:
-            return None
-        self.remembered = packed
-        return packed
 
 
 class Roster:
@@ -85,19 +82,17 @@ class Roster:
         self.broken: dict[str, str] = {}  # strategies whose source does not load here, and why
         self._of: Books | None = None
         self._casts: dict[str, list[Cast]] = {}
-        self._takers: dict[str, list[Cast]] = {}
-        self._rooms: dict[str, int] = {}
+        self._ears: dict[str, tuple[list[Cast], int]] = {}
 
     def reset(self) -> None:
         """Make all anew at the next look."""
         self._of = None
 
-    def ears(self, books: Books, symbol: str, timeframe: str) -> tuple[list[Cast], int]:
-        """Return who trades on these bars, and how many of them somebody wants to see."""
+    def ears(self, books: Books, key: str) -> tuple[list[Cast], int]:
+        """Return who trades on the bars of a series, and how many of them somebody wants to see."""
         if self._of is not books:
             self._look(books)
-        key = series_key(symbol, timeframe)
-        return self._takers.get(key, []), self._rooms.get(key, 0)
+        return self._ears.get(key) or ([], 0)
 
     def on(self, books: Books, symbol: str) -> list[Cast]:
         """Return who trades a symbol."""
@@ -111,8 +106,10 @@ class Roster:
 
     def find(self, books: Books, name: str, symbol: str) -> Cast | None:
         """Return one cast."""
-        found = (cast for cast in self.of(books, name) if cast.symbol == symbol)
-        return next(found, None)
+        for cast in self.of(books, name):
+            if cast.symbol == symbol:
+                return cast
+        return None
 
     def every_s(self, books: Books, name: str) -> int:
         """Return the pause between two timers of a strategy; 0 when it has none."""
@@ -121,8 +118,7 @@ class Roster:
 
     def _look(self, books: Books) -> None:
         if self._of is not books:
-            self._of, self._casts, self._takers, self.broken = books, {}, {}, {}
-            self._rooms = {}
+            self._of, self._casts, self._ears, self.broken = books, {}, {}, {}
             for offer in books.loaded.values():
                 if offer.name not in books.latches or books.latches[offer.name].what != FAILED:
                     self._add(books, offer)
@@ -138,9 +134,9 @@ class Roster:
             return
         self._casts[offer.name] = casts
         for cast in casts:
-            self._takers.setdefault(cast.needs[0][1], []).append(cast)
-            for _, key, bars in cast.needs:
-                self._rooms[key] = max(bars, self._rooms.get(key, 0))
+            for name, key, bars in cast.needs:
+                takers, room = self._ears.get(key) or ([], 0)
+                self._ears[key] = (takers if name else [*takers, cast], max(bars, room))
 
 
 def casts_of(guard: Guard, offer: Offer, memory: Mapping[str, bytes]) -> list[Cast]:
@@ -187,15 +183,19 @@ def _needs(kind: type[Strategy], symbol: str) -> Iterator[tuple[str, str, int]]:
 
 def bars_of(windows: Windows, cast: Cast) -> str:
     """Show a strategy all bars that it needs; return what is missing, if any."""
-    for name, key, count in cast.needs:
-        series = windows.series.get(key)
-        if series is None:
-            series = windows.series[key] = Series()
-        if series.size < count:
-            series.grow(count)
+    if cast.seen is not windows:
+        _follow(windows, cast)
+    for key, series, count in cast.follows:
         if series.end < count:
             return f"it warms up: {series.end} of {count} bars of {key}"
-        bars = cast.bars.get(name)
-        if bars is None or bars.series is not series:
-            cast.bars[name] = Bars(series, count)
     return ""
+
+
+def _follow(windows: Windows, cast: Cast) -> None:
+    found: list[tuple[str, Series, int]] = []
+    for name, key, count in cast.needs:
+        series = windows.series.setdefault(key, Series())
+        series.grow(count)
+        cast.bars[name] = Bars(series, count)
+        found.append((key, series, count))
+    cast.follows, cast.seen = tuple(found), windows

@@ -21,6 +21,8 @@ OPEN, HIGH, LOW, CLOSE, VOLUME = range(ROWS)
 CELL_BYTES = 8
 
 Floats = NDArray[np.float64]
+Sides = tuple[float, float, float, float, float]
+"""A bar's open, high, low, close and volume."""
 
 
 class Series(msgspec.Struct, dict=True):
@@ -43,12 +45,12 @@ class Series(msgspec.Struct, dict=True):
         self.shown.flags.writeable = False
         self.quick: dict[tuple[str, tuple[float, ...]], Indicator] = {}  # no text at each call
 
-    def append(self, bar: tuple[float, float, float, float, float]) -> None:
-        """Add a bar: open, high, low, close, volume."""
+    def append(self, sides: Sides) -> None:
+        """Add a bar."""
         if self.end == self.width:
             self._renew(self.size)
         at, width, flat = self.end, self.width, self.flat
-        open_, high, low, close, volume = bar
+        open_, high, low, close, volume = sides
         flat[at], flat[at + width], flat[at + 2 * width] = open_, high, low
         flat[at + 3 * width], flat[at + 4 * width] = close, volume
         self.end = at + 1

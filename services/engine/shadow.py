@@ -59,7 +59,7 @@ def _waits(slot: Slot, top: Top, instrument: Instrument, missing: int) -> bool:
 
 def _tell(turn: Pass, leg: str, fill: ShadowFill) -> None:
     key = slot_key(fill.strategy, fill.symbol)
-    turn.moved.add(key)
+    turn.moved |= {key}
     turn.said.append(fill)
     # The strategy hears of it as of a real one: once it is booked.
     turn.windows.thought.setdefault(key, []).append((leg, fill))

@@ -55,12 +55,16 @@ def closable(holding: Holding | None, instrument: Instrument, px: int) -> int:
 
     `px` has the instrument's decimals; 0 when no price is known.
     """
+    qty = lots_held(holding, instrument)
+    return qty if qty and abs(qty) >= least_lots(instrument, px) else 0
+
+
+def lots_held(holding: Holding | None, instrument: Instrument) -> int:
+    """Return what one order could close if no order were too small, below 0 for a short."""
     if holding is None or holding.qty == 0:
         return 0
     size = floor_scale(abs(holding.qty), holding.qty_exp, instrument.qty_exp)
     qty = _at_most(order_qty(size, instrument.lot), instrument)
-    if qty < least_lots(instrument, px):
-        return 0
     return qty if holding.qty > 0 else -qty
 
 
@@ -102,6 +106,6 @@ def _px(price: float, instrument: Instrument, *, up: bool) -> int:
 
 def _at_most(qty: int, instrument: Instrument) -> int:
     for most in (instrument.max_qty, instrument.market_max_qty):
-        if most:
-            qty = order_qty(min(qty, most), instrument.lot)
+        if 0 < most < qty:
+            qty = order_qty(most, instrument.lot)
     return qty

@@ -38,10 +38,8 @@ class Answer(msgspec.Struct, frozen=True):
         return tuple((name, told(value)) for name, value in self.noted)
 
 
-def follow(turn: Pass, answer: Answer) -> None:
+def follow(turn: Pass, slot: Slot, answer: Answer) -> None:
     """Say what becomes of a target, and begin with it."""
-    cast = answer.cast
-    slot = turn.slot(cast.name, cast.symbol, cast.slot_key)
     if answer.target.kind == "keep":
         _hold(turn, slot, answer, answer.target.why)
     elif answer.target.kind == "flat" or answer.target.size == 0:

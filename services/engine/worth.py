@@ -7,7 +7,7 @@ from schema.strategy import Offer
 from schema.units import ceil_scale, floor_scale
 from services.engine.hearing import mark_of
 from services.engine.line import Pass
-from services.engine.sizing import as_float, closable, least_lots
+from services.engine.sizing import as_float, lots_held
 from services.engine.state import Slot
 
 
@@ -55,22 +55,23 @@ def _units(turn: Pass, offer: Offer, symbol: str) -> float:
     return max(held, as_float(abs(slot.qty), slot.qty_exp)) if is_coming else held
 
 
-def held_of(turn: Pass, slot: Slot, instrument: Instrument, px: int) -> int:
+def held_of(turn: Pass, slot: Slot, instrument: Instrument, least: int) -> int:
     """Return what a slot can close: not what others have sold of it, nor more than the account has.
 
     Where others are on the other side, with what is too little to trade, say, the account holds
-    less, and an order for all of it would open a position.
+    less, and an order for all of it would open a position. `least` is the smallest order.
     """
-    holding = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
-    own = closable(holding, instrument, px)
+    own = lots_held(turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy)), instrument)
+    if abs(own) < least:
+        return 0
     whole = turn.books.ledger.holding(slot.symbol, ACCOUNT)
-    if own == 0 or whole is None:
+    if whole is None:
         return own
     sign, (rest, exp) = (1 if own > 0 else -1), unexplained(turn, slot.symbol)
     missing = ceil_scale(max(0, -rest * sign), exp, instrument.qty_exp)
     most = floor_scale(max(0, whole.qty * sign), whole.qty_exp, instrument.qty_exp)
     left = min(own * sign - missing, most)
-    return left * sign if left >= least_lots(instrument, px) else 0
+    return left * sign if left >= least else 0
 
 
 def unexplained(turn: Pass, symbol: str) -> tuple[int, int]:

@@ -14,7 +14,6 @@ from schema.orders import Deposit, Fill, InstrumentHalted, InstrumentResumed, Ki
 from schema.settings import Settings
 from schema.trading import DayOpened, LimitBreached, LimitReleased, OrderIntent, RiskState, Verdict
 from services.risk import HEARS, NAME, SAYS, answers, day, orders
-from services.risk.exposure import mid_px
 from services.risk.limits import judge
 from services.risk.money import limits_of
 from services.risk.standing import latch, state_after
@@ -22,6 +21,14 @@ from services.risk.state import State, Windows
 
 MOVES = frozenset({Deposit, Fill})
 """What changes the account's worth beside the market."""
+
+STOPS = (KillLevel, InstrumentHalted, InstrumentResumed, LimitBreached, LimitReleased, RiskState)
+BOOKED = frozenset({Deposit, DayOpened, *STOPS})
+"""What is booked beside the orders."""
+
+WORDS = (OrderIntent, Instrument, FeedStatus, Started, PeerSeen, KillLevel, TimeGap, Command)
+HEARD = frozenset({Quote, *WORDS})
+"""What asks for a look or an answer; the rest of what is heard is booked."""
 
 
 class Risk(Service):
@@ -40,6 +47,8 @@ class Risk(Service):
         self.limits = limits_of(settings)
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
+        if type(message) not in HEARD:
+            return []
         match message:
             case Quote():
                 self._price(message)
@@ -59,19 +68,20 @@ class Risk(Service):
                 return self._with_state([], now_ns)
             case TimeGap():
                 self.state.windows.quotes.clear()  # Nobody knows how old they are.
-                return []
             case Command():
                 return self._answer(message, now_ns)
         return []
 
     def apply(self, message: Message) -> None:
-        books = self.state.books
         if type(message) in MOVES:
             self._ledger = None
-        fold = orders.FOLDS.get(type(message))
-        if fold is not None:
-            fold(books, message, self.limits)
-            return
+        if (fold := orders.FOLDS.get(type(message))) is not None:
+            fold(self.state.books, message, self.limits)
+        elif type(message) in BOOKED:
+            self._book(message)
+
+    def _book(self, message: Message) -> None:
+        books = self.state.books
         match message:
             case Deposit():
                 deposit(books.ledger, message)
@@ -135,11 +145,15 @@ class Risk(Service):
         )
 
     def _price(self, quote: Quote) -> None:
-        if mid_px(quote):  # With one side missing there is no price; the old one ages.
+        if (
+            quote.bid_px > 0 and quote.ask_px > 0
+        ):  # With one side missing there is no price; the old one ages.
             self.state.windows.quotes[quote.symbol] = quote
 
     def _look(self, now_ns: int) -> list[Said]:
         books, windows = self.state.books, self.state.windows
+        if now_ns - windows.looked_ns < day.PAUSE_NS:
+            return []
         if self._ledger is not books.ledger:
             self._account, self._ledger = day.account_of(books, self.limits), books.ledger
         said = day.look(self._account, books, windows, self.limits, now_ns)

@@ -9,13 +9,15 @@ import msgspec
 from schema.head import Message
 from schema.ledger import positions
 from schema.trading import DayOpened, LimitBreached, LimitReleased
-from schema.units import DAY_NS, SECOND_NS, floor_scale
+from schema.units import DAY_NS, SECOND_NS, floor_scale, notional
 from services.risk.exposure import mid_px
 from services.risk.money import MONEY_EXP, Limits, plain
 from services.risk.state import Books, Windows
 
 DAILY_LOSS = "daily_loss"
 ACCOUNT = "account"
+PAUSE_NS = SECOND_NS
+"""Once in so long, at most, the loss is measured."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -29,9 +31,7 @@ class Account(msgspec.Struct, frozen=True):
 def look(
     account: Account | None, books: Books, windows: Windows, limits: Limits, now_ns: int
 ) -> list[Message]:
-    """Measure the loss, once in a second at most; return what there is to say of it."""
-    if now_ns - windows.looked_ns < SECOND_NS:
-        return []
+    """Measure the loss, and return what there is to say of it."""
     value = equity_of(account, windows, limits, now_ns)
     if account is None or value is None:
         return []
@@ -92,7 +92,7 @@ def equity_of(account: Account | None, windows: Windows, limits: Limits, now_ns:
         quote = windows.quotes.get(symbol)
         if quote is None or now_ns - quote.ts_event > limits.stale_ns:
             return None
-        total += floor_scale(mid_px(quote) * qty, quote.px_exp + qty_exp, MONEY_EXP)
+        total += notional(mid_px(quote), qty, quote.px_exp + qty_exp, MONEY_EXP)
     return total
 
 

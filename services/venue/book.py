@@ -107,6 +107,20 @@ def top_behind(facts: Facts, last: Last | None, at_ms: int) -> Top:
     return Top(at_ms, shown, (ask, _size(facts, ask, at_ms)))
 
 
+def tops_behind(facts: Facts, tape: Tape, at_ms: Ints) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Return what `top_behind` shows at many times: the times of the last trades, bids, asks.
+
+    Behind both prices stand their sizes, even behind a bid that is not above zero. Where no trade
+    of the tape came before, its first one stands for the last.
+    """
+    place = np.maximum(np.searchsorted(tape.at_ms, at_ms, side="right") - 1, 0)
+    spread = 1 + below(facts.key, tape.first_id + place, SPREAD_MAX)
+    bid = np.where(tape.maker[place], tape.px[place], tape.px[place] - spread)
+    ask = bid + spread
+    sizes = _sizes(facts, bid, at_ms), _sizes(facts, ask, at_ms)
+    return tape.at_ms[place], bid, sizes[0], ask, sizes[1]
+
+
 def changes(before: Book, after: Book) -> Depth:
     """Return what turns one book into a later one."""
     return Depth(
@@ -133,7 +147,7 @@ def _levels(facts: Facts, best: int, way: int, at_ms: int) -> Levels:
     return tuple(zip(px.tolist(), sizes.tolist(), strict=True))
 
 
-def _sizes(facts: Facts, px: Ints, at_ms: int) -> Ints:
+def _sizes(facts: Facts, px: Ints, at_ms: Ints | int) -> Ints:
     phase = below(facts.key + 2, px, LIFE_MS)
     age = (at_ms + phase) // LIFE_MS
     chance = uniform(facts.key + 3, px * 1_000_003 + age)

@@ -88,7 +88,7 @@ def _qty_exp(files: Sequence[BarFile]) -> int:
 
 def _least_exp(file: BarFile) -> int:
     # The smallest bar must still have a lot for each of the trades that its prices need.
-    smallest = min((volume for volume in file.volume if volume), default=0)
+    smallest = min(filter(None, file.volume), default=0)
     fits = (exp for exp in range(file.qty_exp, EXP) if smallest // 10 ** (EXP - exp) >= LEAST_MAX)
     return next(fits, EXP)
 

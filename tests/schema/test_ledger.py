@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema.identity import client_order_id, strategy_tag
-from schema.ledger import Holding, Ledger, Money, book, deposit, equity, hand_over, reserve
+from schema.ledger import Holding, Ledger, Money, book, deposit, hand_over, reserve
 from schema.orders import Deposit, Fill
 from schema.units import floor_scale, rescale
 
@@ -181,12 +181,6 @@ def test_a_fee_in_a_third_asset_stands_in_its_balance_alone() -> None:
     assert ledger.balance("BNB") == Money(-5, 3)
     assert (held(ledger).qty, held(ledger).fees) == (10, 0)
     assert ledger.fees["BNB"] == Money(5, 3)
-
-
-def test_equity_is_unknown_without_a_price_of_what_is_held() -> None:
-    ledger = booked(fill(1))
-    assert equity(ledger, "USDT", 0, {}) is None
-    assert equity(ledger, "USDT", 0, {SYMBOL: (1105, 1)}) == 999_000 + 1105
 
 
 def test_what_lies_outside_of_the_trading_book_is_no_money_of_it() -> None:

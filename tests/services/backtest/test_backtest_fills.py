@@ -115,7 +115,7 @@ def test_at_the_next_open_an_order_is_taken_first_and_filled_later() -> None:
 def test_an_order_is_sized_at_the_price_at_which_it_fills() -> None:
     for at_open, prices in ((True, (104, 80, 83, 125)), (False, (105, 118, 82, 125))):
         exchange = Market(at_open=at_open).exchange
-        quotes = [exchange.quote_at(bar) for bar in bars()]
+        quotes = [exchange.look_at(bar)[0] for bar in bars()]
         assert tuple((one.bid_px, one.ask_px) for one in quotes if one) == tuple(
             (px, px) for px in prices
         )
@@ -127,7 +127,7 @@ def test_what_is_ordered_at_an_open_is_filled_at_the_same_one() -> None:
     market.sends("sell")
     (told,) = market.exchange.pass_time(START_NS + 2 * MINUTE_NS)
     assert told.trades[0].px == "104"
-    quote = market.exchange.quote(SYMBOL, market.exchange.at_ns)
+    quote, _ = market.exchange.look(SYMBOL, market.exchange.at_ns)
     assert quote is not None and (quote.bid_px, quote.ask_px) == (104, 104)
     market.sends("buy")
     market.sends("sell", order_type="stop", stop_px=96)

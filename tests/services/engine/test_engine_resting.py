@@ -11,7 +11,7 @@ from schema.strategy import Offer
 from schema.trading import OrderIntent
 from services.engine.acting import scene_of
 from services.engine.line import Pass, Terms
-from services.engine.resting import is_calm, needs_nothing
+from services.engine.resting import is_calm, is_leaving, needs_nothing
 from services.engine.state import Books, Latch, Order, Slot, State, Top, Windows
 from services.engine.steer import steer
 from tests.services.engine.engine_made import PX, SYMBOL, instrument
@@ -77,3 +77,15 @@ def test_a_slot_that_needs_nothing_would_not_be_steered(
     assert is_calm(turn, SYMBOL) == rests
     if rests:
         assert steer(scene_of(turn, slot, known)) == []
+
+
+@given(books(), st.integers(PX // 2, 2 * PX), st.integers(0, 100 * TTL_NS))
+def test_while_an_exit_is_on_its_way_nothing_would_be_done_in_its_slot(
+    found: Books, bid_px: int, later_ns: int
+) -> None:
+    known = instrument()
+    windows = Windows(instruments={SYMBOL: known}, tops={SYMBOL: Top(bid_px, bid_px + 1, 2, 0)})
+    turn = Pass(State(found, windows), TERMS, NOW_NS + later_ns)
+    moves = steer(scene_of(turn, turn.slot(NAME, SYMBOL), known))
+    if any(is_leaving(order) for order in found.orders.values()):
+        assert {move.kind for move in moves} <= {"wait"}

@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.venue.book import book_after, top_after, top_of
+from services.venue.book import (
+    SPREAD_MAX,
+    book_after,
+    last_of,
+    top_after,
+    top_behind,
+    top_of,
+    tops_behind,
+)
 from services.venue.columns import Facts, Tape, no_trades
 from services.venue.noise import share, uniform
 
@@ -31,6 +39,22 @@ def test_a_top_alone_is_that_of_its_whole_book(
     at, price, one = (np.array([n], np.int64) for n in (at_ms, px, 1))
     tape = Tape(trade_id, at, price, one, np.array([sold]))
     assert top_after(FACTS, tape, at_ms) == top_of(book_after(FACTS, tape, at_ms))
+
+
+trades = st.tuples(st.integers(1, 50), st.integers(SPREAD_MAX + 1, 10**9), st.booleans())
+
+
+@given(st.lists(trades, min_size=1, max_size=20), st.lists(st.integers(0, 1_000), min_size=1))
+def test_tops_at_many_times_are_those_at_each_of_them(
+    told: list[tuple[int, int, bool]], times_ms: list[int]
+) -> None:
+    gaps, px, sold = (np.array(column) for column in zip(*told, strict=True))
+    tape = Tape(7, np.cumsum(gaps), px, np.ones(len(px), np.int64), sold)
+    columns = tops_behind(FACTS, tape, np.array(times_ms, np.int64))
+    for at_ms, traded_ms, *sides in zip(times_ms, *(c.tolist() for c in columns), strict=True):
+        before = tape.slice(0, max(1, int(np.searchsorted(tape.at_ms, at_ms, side="right"))))
+        top = top_behind(FACTS, last_of(before), at_ms)
+        assert (traded_ms, *sides) == (last_of(before).at_ms, *top.bid, *top.ask)
 
 
 def test_no_trade_leaves_both_sides_empty() -> None:
