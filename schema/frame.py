@@ -12,6 +12,7 @@ A position is one integer, `epoch << 40 | n`; a frame holds positions pos … po
 import struct
 import zlib
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 
 import msgspec
 
@@ -24,8 +25,13 @@ EPOCH_SHIFT = 40
 N_MASK = (1 << EPOCH_SHIFT) - 1
 
 _HEADER = struct.Struct("<24s4sIIBBHqqqII")
+_LENGTH = struct.Struct("<4sI")
+_HEAD = struct.Struct("<24s4sII")
 _TAIL = struct.Struct("<BBHqqqII")
 assert _HEADER.size == HEADER_BYTES
+
+Place = tuple[int, int, int, int, int, int, int]
+"""Kind, flags, position, wall and monotonic time, count and schema of a frame."""
 
 
 class Kind(IntEnum):
@@ -80,6 +86,7 @@ def epoch_of(pos: int) -> int:
     return pos >> EPOCH_SHIFT
 
 
+@lru_cache(256)
 def topic(stream: str) -> bytes:
     """Return the 24 bytes to subscribe to; the NUL padding keeps prefixes apart."""
     name = stream.encode("ascii")
@@ -90,33 +97,30 @@ def topic(stream: str) -> bytes:
 
 def pack(frame: Frame) -> bytes:
     """Return the frame's bytes, its length and checksum computed."""
-    length = HEADER_BYTES + len(frame.body)
+    times = frame.ts_ns, frame.mono_ns
+    place = (frame.kind, frame.flags, frame.pos, *times, frame.count, frame.schema)
+    return assembled(frame.stream, place, frame.body)
+
+
+def assembled(stream: str, place: Place, body: bytes) -> bytes:
+    """Return the bytes of the frame that has these fields."""
+    length = HEADER_BYTES + len(body)
     if length > FRAME_BYTES_MAX:
-        raise FrameError(f"{frame.stream}: a frame of {length} bytes; at most {FRAME_BYTES_MAX}")
-    tail = _TAIL.pack(
-        VERSION,
-        frame.kind,
-        frame.flags,
-        frame.pos,
-        frame.ts_ns,
-        frame.mono_ns,
-        frame.count,
-        frame.schema,
-    )
-    crc = zlib.crc32(frame.body, zlib.crc32(tail))
-    head = struct.pack("<24s4sII", topic(frame.stream), MAGIC, length, crc)
-    return b"".join((head, tail, frame.body))
+        raise FrameError(f"{stream}: a frame of {length} bytes; at most {FRAME_BYTES_MAX}")
+    tail = _TAIL.pack(VERSION, *place)
+    crc = zlib.crc32(body, zlib.crc32(tail))
+    return b"".join((_HEAD.pack(topic(stream), MAGIC, length, crc), tail, body))
 
 
 def length_of(data: bytes | memoryview, offset: int = 0) -> int:
     """Return the length that a frame's header states; FrameError where no header stands."""
     if len(data) - offset < HEADER_BYTES:
         raise FrameError(f"expected a header of 72 bytes, found {len(data) - offset}")
-    if bytes(data[offset + 24 : offset + 28]) != MAGIC:
-        raise FrameError(
-            f"expected magic {MAGIC!r}, found {bytes(data[offset + 24 : offset + 28])!r}"
-        )
-    length = int.from_bytes(data[offset + 28 : offset + 32], "little")
+    magic: bytes
+    length: int
+    magic, length = _LENGTH.unpack_from(data, offset + 24)
+    if magic != MAGIC:
+        raise FrameError(f"expected magic {MAGIC!r}, found {magic!r}")
     if not HEADER_BYTES <= length <= FRAME_BYTES_MAX:
         raise FrameError(f"expected a length of 72 to {FRAME_BYTES_MAX}, found {length}")
     return length
@@ -135,19 +139,13 @@ def unpack(data: bytes | memoryview, offset: int = 0) -> Frame:
         raise FrameError(f"expected checksum {crc:08x}, found {found:08x}")
     if version != VERSION:
         raise FrameError(f"expected frame version {VERSION}, found {version}")
-    return Frame(
-        stream=_name(name),
-        kind=kind,
-        flags=flags,
-        pos=pos,
-        ts_ns=ts_ns,
-        mono_ns=mono_ns,
-        count=count,
-        schema=schema,
-        body=bytes(data[offset + HEADER_BYTES : offset + length]),
-    )
+    if pos < 0 or (pos & N_MASK) + count > N_MASK:
+        raise FrameError(f"expected positions of one epoch, found {count} from {pos} on")
+    body = bytes(data[offset + HEADER_BYTES : offset + length])
+    return Frame(_name(name), kind, flags, pos, ts_ns, mono_ns, count, schema, body)
 
 
+@lru_cache(256)
 def _name(padded: bytes) -> str:
     name = padded.rstrip(b"\0")
     if not name.isascii():

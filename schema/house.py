@@ -89,6 +89,13 @@ class ProcessState(Message, tag=130, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Note(Message, tag=135, frozen=True, kw_only=True):
+    """What a person or a script says by `rrr bus pub`; no service acts on it."""
+
+    topic: str
+    body: str  # JSON
+
+
 class Heartbeat(Message, tag=200, frozen=True, kw_only=True):
     """A service's sign of life and progress, from its main loop, four times a second."""
 
@@ -201,6 +208,7 @@ class Command(Local, tag=232, frozen=True, kw_only=True):
     verb: str
     args: tuple[str, ...]
     by: str
+    until_mono_ns: int = 0  # when its asker stops waiting: it is not done after that; 0 is never
 
 
 class CommandDone(Local, tag=233, frozen=True, kw_only=True):
@@ -224,6 +232,12 @@ class Unanswered(Local, tag=235, frozen=True, kw_only=True):
 
     effect_id: str
     reason: str
+
+
+class SnapshotDue(Local, tag=236, frozen=True, kw_only=True):
+    """Asks a core to say how things stand on one of its streams, for those who join later."""
+
+    stream: int
 
 
 STATES = (

@@ -38,7 +38,10 @@ class Quote(Message, tag=2, frozen=True, kw_only=True):
 
 
 class DepthSnapshot(Message, tag=3, frozen=True, kw_only=True):
-    """The book as of `update_id`, best levels first."""
+    """The book as of `update_id`, best levels first, for who joins late: updates told it before.
+
+    The books of all symbols are told side by side, each a part of one snapshot.
+    """
 
     symbol: str
     update_id: int
@@ -47,6 +50,8 @@ class DepthSnapshot(Message, tag=3, frozen=True, kw_only=True):
     px_exp: int
     qty_exp: int
     ts_recv: int = 0
+    part: int = 1
+    parts: int = 1
 
 
 class DepthUpdate(Message, tag=4, frozen=True, kw_only=True):

@@ -3,6 +3,8 @@
 States and events are FIX's, with UNCONFIRMED added for an order whose fate is not known.
 """
 
+import msgspec
+
 from schema.head import Message, Side
 from schema.trading import OrderIntent, Verdict
 
@@ -176,3 +178,61 @@ class RequestWeight(Message, tag=97, frozen=True, kw_only=True):
     limit: int
     retry_after_ns: int = 0  # wall time
     seen_by: str = "gateway"
+
+
+class Halted(msgspec.Struct, frozen=True, array_like=True):
+    """A symbol without new orders, as a snapshot tells it."""
+
+    symbol: str
+    since_ns: int
+    by: str
+    why: str
+
+
+class OpenOrder(msgspec.Struct, frozen=True, array_like=True):
+    """An order that has not ended, as a snapshot tells it; quantities have `exp` decimals."""
+
+    intent: OrderIntent
+    signed_ms: int
+    submitted_ns: int
+    state: str  # schema.lifecycle.State, as FIX's precedence shows it
+    under: str  # and what it is underneath a cancel or a doubt
+    qty: int
+    filled: int
+    exp: int
+    venue_order_id: str
+
+    @property
+    def cancel_is_pending(self) -> bool:
+        return self.state == "PENDING_CANCEL"
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        return "UNCONFIRMED" in (self.state, self.under)
+
+
+class Sum(msgspec.Struct, frozen=True, array_like=True):
+    """An exact number of one asset or symbol."""
+
+    name: str
+    n: int
+    exp: int
+
+
+class AccountSnapshot(Message, tag=98, frozen=True, kw_only=True):
+    """What everything on this stream before it comes to; fills and deposits are in the sums.
+
+    What is too long for one stands in parts side by side: rows go on, the rest is repeated.
+    """
+
+    level: str  # ACTIVE | REDUCING | HALTED | FLATTEN
+    by: str
+    reason: str
+    since_ns: int
+    reconciled_ns: int  # market time of the last comparison with the venue
+    halted: tuple[Halted, ...] = ()
+    orders: tuple[OpenOrder, ...] = ()
+    balances: tuple[Sum, ...] = ()  # by asset
+    positions: tuple[Sum, ...] = ()  # by symbol
+    part: int = 1
+    parts: int = 1

@@ -177,6 +177,14 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     reconcile_ms: Span
 
 
+class BusSettings(Section, frozen=True, kw_only=True):
+    """[bus]"""
+
+    archive_after_h: Annotated[int, Meta(ge=1, le=87_600)]
+    plain_mib: Positive
+    stream_cap_mib: Positive
+
+
 class WriterSettings(Section, frozen=True, kw_only=True):
     """[writer]"""
 
@@ -216,6 +224,7 @@ class Settings(Section, frozen=True, kw_only=True):
     house: HouseSettings
     clock: ClockSettings
     ports: PortSettings
+    bus: BusSettings
     exchange: ExchangeSettings
     venue: VenueSettings
     ingest: IngestSettings

@@ -28,6 +28,7 @@ class Stream(msgspec.Struct, frozen=True):
     messages: tuple[type[Message], ...]
     durable: tuple[str, ...] = ()  # consumers whose cursor holds retention back
     retention_days: int = 7
+    snapshot: type[Message] | None = None  # what a late joiner begins with; among `messages`
 
     @property
     def owner(self) -> str:
@@ -42,6 +43,11 @@ class Stream(msgspec.Struct, frozen=True):
         return self.durability != "E"
 
 
+FOR_YEARS = 3650
+"""Days for a stream that somebody folds from its beginning, when a snapshot cannot be read: the
+own streams of whoever a trade passes through, and what those fold beside them. And for what is
+listed: an instrument is said once, and whoever starts with other code hears it again from here."""
+
 _MARKET = ("writer_market",)
 _TRADING = ("writer_trading",)
 _ANALYTICS = ("writer_analytics",)
@@ -50,7 +56,15 @@ _BOTH = ("writer_trading", "writer_analytics")
 _JOURNALED = (
     Stream(1, "ingest.trade", "C", (market.Trade,), _MARKET, 2),
     Stream(2, "ingest.quote", "C", (market.Quote,), (), 2),
-    Stream(3, "ingest.depth", "C", (market.DepthSnapshot, market.DepthUpdate), (), 2),
+    Stream(
+        3,
+        "ingest.depth",
+        "C",
+        (market.DepthSnapshot, market.DepthUpdate),
+        (),
+        2,
+        market.DepthSnapshot,
+    ),
     Stream(4, "ingest.bar", "B", (market.Bar,), ("writer_market", "writer_analytics"), 14),
     Stream(
         5,
@@ -58,7 +72,7 @@ _JOURNALED = (
         "B",
         (market.FeedStatus, market.FeedGap, market.Instrument),
         ("writer_market", "writer_trading"),
-        14,
+        FOR_YEARS,
     ),
     Stream(10, "predictor.forecast", "B", (forecast.Forecast,), _ANALYTICS, 30),
     Stream(11, "predictor.pattern", "B", (forecast.Pattern,), (), 30),
@@ -82,10 +96,10 @@ _JOURNALED = (
             strategy.ShadowFill,
         ),
         _BOTH,
-        30,
+        FOR_YEARS,
     ),
-    Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _BOTH, 30),
-    Stream(25, "risk.verdict", "B", (trading.Verdict,), _BOTH, 30),
+    Stream(21, "engine.portfolio", "B", (trading.Position, trading.Portfolio), _BOTH, FOR_YEARS),
+    Stream(25, "risk.verdict", "B", (trading.Verdict,), _BOTH, FOR_YEARS),
     Stream(
         26,
         "risk.event",
@@ -99,7 +113,7 @@ _JOURNALED = (
             trading.Protection,
         ),
         _TRADING,
-        3650,
+        FOR_YEARS,
     ),
     Stream(
         30,
@@ -124,9 +138,11 @@ _JOURNALED = (
             orders.BalanceSeen,
             orders.Reconciled,
             orders.RequestWeight,
+            orders.AccountSnapshot,
         ),
         _BOTH,
-        3650,
+        FOR_YEARS,
+        orders.AccountSnapshot,
     ),
     Stream(35, "monitor.alert", "B", (house.Alert,), (), 90),
     Stream(
@@ -138,7 +154,11 @@ _JOURNALED = (
         365,
     ),
     Stream(45, "warden.process", "E", (house.ProcessState,)),
+    Stream(46, "cli.note", "E", (house.Note,)),
 )
+
+PERSON = "cli"
+"""Who says by hand what is on `cli.*`: no process, no heartbeat; one at a time, by a lease."""
 
 HEARTBEATS = {
     "venue": 50,

@@ -24,7 +24,7 @@ FRAMES = st.builds(
     stream=st.from_regex(r"[a-z]{1,10}\.[a-z]{1,10}", fullmatch=True),
     kind=st.integers(0, 255),
     flags=st.integers(0, 2**16 - 1),
-    pos=I64,
+    pos=st.builds(position, st.integers(0, 2**23 - 1), st.integers(0, 2**40 - 2**32 - 1)),
     ts_ns=I64,
     mono_ns=I64,
     count=U32,
@@ -88,6 +88,19 @@ def test_a_frame_that_is_too_large_is_refused() -> None:
     frame = Frame("a.b", 1, 0, 0, 0, 0, 1, 0, bytes(FRAME_BYTES_MAX))
     with pytest.raises(FrameError, match="at most 1048576"):
         pack(frame)
+
+
+@pytest.mark.parametrize(
+    ("pos", "count"), [(-1, 1), (2**40 - 1, 1), (2**63 - 1, 0), (5, 2**32 - 1)]
+)
+def test_positions_of_a_frame_lie_in_one_epoch(pos: int, count: int) -> None:
+    raw = pack(Frame("ingest.bar", 1, 0, pos, 0, 0, count, 0, b""))
+    lawful = (pos, count) in {(5, 2**32 - 1), (2**63 - 1, 0)}
+    if lawful:
+        assert unpack(raw).last == pos + count - 1
+    else:
+        with pytest.raises(FrameError, match="positions of one epoch"):
+            unpack(raw)
 
 
 @given(st.integers(0, 2**22), st.integers(0, 2**40 - 1))

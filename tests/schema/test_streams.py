@@ -6,7 +6,7 @@ from schema.frame import TOPIC_BYTES
 from schema.house import Heartbeat, Timer
 from schema.market import Trade
 from schema.messages import LOCALS, MESSAGES, decode, encode
-from schema.streams import BY_NUMBER, HEARTBEATS, STREAMS, TURNS, home, owned_by
+from schema.streams import BY_NUMBER, HEARTBEATS, PERSON, STREAMS, TURNS, home, owned_by
 from tests.schema.samples import SAMPLES
 
 
@@ -39,8 +39,23 @@ def test_a_stream_carries_its_messages(name: str) -> None:
 
 def test_every_owner_and_consumer_is_a_service_that_gives_signs_of_life() -> None:
     for stream in STREAMS.values():
-        assert stream.owner in HEARTBEATS
+        assert stream.owner in {*HEARTBEATS, PERSON}
         assert set(stream.durable) <= set(HEARTBEATS)
+
+
+def test_what_a_person_says_is_never_kept_and_nobody_is_bound_to_hear_it() -> None:
+    notes = owned_by(PERSON)
+    assert [stream.name for stream in notes] == ["cli.note"]
+    assert all(not stream.journaled and not stream.durable for stream in notes)
+
+
+def test_what_a_late_joiner_begins_with_is_said_on_that_stream_and_kept() -> None:
+    told = [stream for stream in STREAMS.values() if stream.snapshot is not None]
+    assert {stream.name for stream in told} == {"gateway.order", "ingest.depth"}
+    for stream in told:
+        assert stream.journaled
+        assert stream.snapshot in stream.messages
+        assert {"part", "parts"} <= set(stream.snapshot.__struct_fields__)
 
 
 def test_own_streams_come_strongest_first_and_the_heartbeat_last() -> None:
