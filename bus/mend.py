@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from bus.archive import read_segment
 from bus.clock import Clock
+from bus.holes import repairs
 from bus.record import Before
 from bus.repair import DamageError, Survey, damaged, foreign_at, survey
 from bus.segments import (
@@ -36,14 +38,11 @@ def mend(directory: Path, stream: Stream, epoch: int, clock: Clock) -> tuple[Bef
     if not kept:
         return Before(), b""
     path = segment_path(directory, kept[-1])
-    data = path.read_bytes()
-    found = survey(data, stream.name, kept[-1])
+    data = read_segment(directory, kept[-1])  # Compressed, if all that was written since is lost.
+    found = survey(data, stream.name, kept[-1], repairs(directory).gaps(kept[-1]))
     _refuse(path, stream, data, found)
     last = found.last or last_in(directory, kept[:-1], stream)
-    torn = len(data) - found.end
-    if torn:
-        save_beside(path, data[found.end :])
-        cut(path, found.end)
+    torn = _cut_tear(path, data, found.end)
     if (directory / UNSYNCED).exists():
         _write_anew(path, memoryview(data)[: found.end])
         (directory / UNSYNCED).unlink()
@@ -54,6 +53,23 @@ def mend(directory: Path, stream: Stream, epoch: int, clock: Clock) -> tuple[Bef
         _append(path, end_of_segment(stream, place, digest, position(epoch, 0), clock))
     clean = found.clean and found.sealed and not torn
     return Before(last, clean, torn, len(found.damage)), digest
+
+
+def cut_tear(directory: Path, stream: Stream) -> int:
+    """Cut the newest segment's torn tail and keep it beside; return how many bytes it had."""
+    base = bases(directory)[-1]
+    path, data = segment_path(directory, base), read_segment(directory, base)
+    found = survey(data, stream.name, base, repairs(directory).gaps(base))
+    _refuse(path, stream, data, found)
+    return _cut_tear(path, data, found.end)
+
+
+def _cut_tear(path: Path, data: bytes, end: int) -> int:
+    torn = len(data) - end
+    if torn:
+        save_beside(path, data[end:])
+        cut(path, end)
+    return torn
 
 
 def _refuse(path: Path, stream: Stream, data: bytes, found: Survey) -> None:

@@ -5,11 +5,14 @@ bytes that are no record with a valid record behind them. A tear is cut; damage 
 in silence.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from bus.errors import JournalError
 from schema.frame import HEADER_BYTES, MAGIC, Frame, FrameError, Kind, length_of, topic, unpack
 from schema.house import SegmentEnd
+from schema.messages import UNREADABLE
 
 MAGIC_AT = 24
 
@@ -58,12 +61,18 @@ def end_mark(frame: Frame, base: int) -> SegmentEnd | None:
     """Return the mark that ends a segment; None for a record, and for the mark that begins it."""
     if frame.kind != Kind.EOF:
         return None
-    mark = _ends.decode(frame.body)[0]
+    try:
+        mark = _ends.decode(frame.body)[0]
+    except (*UNREADABLE, IndexError):
+        return None  # It ends nothing: a segment without its end is told wherever it is read.
     return None if mark.next_base == base else mark
 
 
-def survey(data: bytes, stream: str, base: int) -> Survey:
-    """Return what the bytes of the segment that begins at a position hold."""
+def survey(data: bytes, stream: str, base: int, gaps: Collection[tuple[int, int]] = ()) -> Survey:
+    """Return what the bytes of the segment that begins at a position hold.
+
+    `gaps` are positions known to be missing, where damage was cut out.
+    """
     found = Survey()
     offset, expected = 0, base
     while not found.sealed:
@@ -74,7 +83,8 @@ def survey(data: bytes, stream: str, base: int) -> Survey:
                 break
             found.damage.append((skipped, offset))
             continue
-        if frame.pos > expected and not _just_behind_damage(found, offset):
+        gap = frame.pos > expected and (expected, frame.pos - 1) not in gaps
+        if gap and not _just_behind_damage(found, offset):
             found.damage.append((offset, offset))
         offset += HEADER_BYTES + len(frame.body)
         expected = frame.pos + frame.count
