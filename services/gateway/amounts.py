@@ -8,7 +8,7 @@ def add(amount: Amount, n: int, exp: int) -> None:
     """Add a number to an amount, which takes on the decimals that it needs."""
     if exp > amount.exp:
         amount.n, amount.exp = rescale(amount.n, amount.exp, exp), exp
-    amount.n += rescale(n, exp, amount.exp)
+    amount.n += n if exp == amount.exp else rescale(n, exp, amount.exp)
 
 
 def scaled(n: int, exp: int, to_exp: int) -> int:

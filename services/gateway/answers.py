@@ -7,7 +7,7 @@ when every execution that its last report counts is booked.
 from schema.exchange import OrderReport, VenueTrade
 from schema.lifecycle import State
 from schema.orders import Fill, OrderCanceled, OrderExpired, OrderTriggered
-from schema.units import MS_NS, exp_of, quote_exp, to_int, widened
+from schema.units import MS_NS, quote_exp, widened
 from services.gateway.amounts import exact, scaled
 from services.gateway.books import STRANGER, find
 from services.gateway.state import Order
@@ -49,7 +49,8 @@ def _take_own(turn: Turn, order: Order, report: OrderReport, evidence: str, reas
         return
     _take_standing(turn, order, report, evidence)
     _hold(turn, order, report)
-    claim(turn)
+    if turn.windows.unclaimed:
+        claim(turn)
     finish(turn, order, reason)
 
 
@@ -104,7 +105,8 @@ def take_trade(turn: Turn, trade: VenueTrade, evidence: str, order_id: str = "")
     if order is None:
         turn.windows.unclaimed[f"{trade.symbol} {trade.trade_id}"] = trade
         return
-    turn.windows.unclaimed.pop(f"{trade.symbol} {trade.trade_id}", None)
+    if turn.windows.unclaimed:
+        turn.windows.unclaimed.pop(f"{trade.symbol} {trade.trade_id}", None)
     try:
         fill = fill_of(order, trade)
     except ValueError as error:
@@ -120,9 +122,11 @@ def take_trade(turn: Turn, trade: VenueTrade, evidence: str, order_id: str = "")
 
 
 def _owner(turn: Turn, trade: VenueTrade, order_id: str) -> Order | None:
+    if order := find(turn.books, order_id):
+        return order
     key = f"{trade.symbol} {trade.venue_order_id}"
     known = turn.books.venue_ids.get(key) or turn.windows.venue_ids.get(key)
-    return find(turn.books, order_id) or find(turn.books, known or "")
+    return find(turn.books, known or "")
 
 
 def fill_of(order: Order, trade: VenueTrade) -> Fill:
@@ -134,7 +138,7 @@ def fill_of(order: Order, trade: VenueTrade) -> Fill:
     found = (trade.symbol, trade.side)
     if found != (order.symbol, intent.side) or px <= 0 or qty <= 0 or money < 0:
         raise ValueError(f"{found} {trade.qty} @ {trade.px} is no trade of {order.id}")
-    fee_exp = exp_of(trade.fee)
+    fee, fee_exp = widened(trade.fee, 0)
     exp = max(order.exp, qty_exp)
     filled = scaled(order.filled, order.exp, exp) + scaled(qty, qty_exp, exp)
     return Fill(
@@ -148,7 +152,7 @@ def fill_of(order: Order, trade: VenueTrade) -> Fill:
         px=px,
         qty=scaled(qty, qty_exp, exp),
         quote_qty=money,
-        fee=to_int(trade.fee, fee_exp),
+        fee=fee,
         fee_asset=trade.fee_asset,
         maker=trade.maker,
         px_exp=px_exp,

@@ -146,6 +146,7 @@ def _weigh(books: Books, message: RequestWeight) -> None:
 
 def _mark(books: Books, message: Reconciled) -> None:
     books.opened_ns = books.opened_ns or message.ts_event
+    books.reconciled_ns = message.ts_event
     # A trade whose order is in doubt is booked by nobody yet: lists begin before it until it is.
     doubtful = {o.symbol for o in books.open.values() if o.place.state is State.UNCONFIRMED}
     for symbol, newest in books.newest.items():

@@ -15,6 +15,9 @@ from services.gateway.state import Order, Wish
 from services.gateway.steps import tell
 from services.gateway.turn import Turn
 
+STOPPING = frozenset({"HALTED", "FLATTEN"})
+"""Kill levels that cancel orders."""
+
 ENTRIES = frozenset({"entry"})
 """Legs that HALTED cancels; what protects or closes a position stays."""
 
@@ -36,8 +39,9 @@ def wish(turn: Turn, order: Order, reason: str) -> None:
 
 def settle(turn: Turn) -> None:
     """Want what the kill level wants cancelled, and send every cancel whose time has come."""
+    stops = turn.books.level in STOPPING
     for order in list(turn.books.open.values()):
-        if must_go(turn, order):
+        if stops and must_go(turn, order):
             wish(turn, order, f"the kill level is {turn.books.level}")
         elif order.place.state is State.PENDING_CANCEL:
             wish(turn, order, "its cancel was under way")

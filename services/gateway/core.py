@@ -5,11 +5,12 @@ mends a cold start, a restart, a lost answer and a silent stream.
 """
 
 from collections import deque
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from bus.service import Said, Service
-from schema.head import Local, Message
-from schema.house import Started
+from schema.head import Message
+from schema.house import SnapshotDue, Started
 from schema.lifecycle import State as Standing
 from schema.market import Instrument
 from schema.settings import Settings
@@ -18,6 +19,7 @@ from services.gateway import (
     HEARS,
     NAME,
     SAYS,
+    account,
     books,
     cancels,
     flatten,
@@ -42,6 +44,7 @@ class Gateway(Service):
     name: ClassVar[str] = NAME
     hears: ClassVar[tuple[str, ...]] = HEARS
     says: ClassVar[tuple[str, ...]] = SAYS
+    snapshots: ClassVar[tuple[str, ...]] = SAYS
 
     def __init__(self, settings: Settings, world: str, *, armed: bool = True) -> None:
         own = settings.gateway
@@ -53,6 +56,8 @@ class Gateway(Service):
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         assert not self._ahead, f"{self._ahead[0]} was said and never applied"
+        if isinstance(message, SnapshotDue):
+            return [*account.told(self.state.books, now_ns)]
         turn = Turn(self.state, self.rules, now_ns)
         if not self._take(turn, message):
             return []
@@ -110,30 +115,43 @@ class Gateway(Service):
 
     def _take(self, turn: Turn, message: Said) -> bool:
         """Take in a message; False for one that is for others."""
-        match message:
-            case OrderIntent():
-                join.hear_intent(turn, message)
-            case Verdict():
-                join.hear_verdict(turn, message)
-            case CancelIntent():
-                cancels.hear_cancel(turn, message)
-            case Instrument():
-                turn.windows.instruments[message.symbol] = message
-            case Started():
-                hearing.start(turn, message, armed=self._armed)
-            case Local():
-                hearing.hear_local(turn, message)
-            case _:
-                return False
+        ear = EARS.get(type(message))
+        if ear is not None:
+            ear(turn, message)
+        elif isinstance(message, Started):
+            hearing.start(turn, message, armed=self._armed)
+        else:
+            assert isinstance(message, Message), (
+                f"gateway does not listen to {type(message).__name__}"
+            )
+            return False
         return True
 
 
+def _hear_instrument(turn: Turn, instrument: Instrument) -> None:
+    turn.windows.instruments[instrument.symbol] = instrument
+
+
+EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
+    OrderIntent: join.hear_intent,
+    Verdict: join.hear_verdict,
+    CancelIntent: cancels.hear_cancel,
+    Instrument: _hear_instrument,
+    **hearing.EARS,
+}
+
+
 def _settle(turn: Turn) -> None:
-    kill.settle(turn)
-    claim(turn)
+    windows, orders = turn.windows, turn.books.open
+    if windows.waiting:
+        kill.settle(turn)
+    if windows.unclaimed:
+        claim(turn)
     join.settle(turn)
-    unconfirmed.settle(turn)
-    cancels.settle(turn)
+    if orders or windows.doubts:
+        unconfirmed.settle(turn)
+    if orders or windows.wishes:
+        cancels.settle(turn)
     flatten.settle(turn)
     symbols = traded(turn)
     reconcile.settle(turn, symbols)

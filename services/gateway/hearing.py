@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bus.service import Said
 from schema import exchange
 from schema.head import Local
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Unanswered
@@ -41,13 +42,6 @@ def start(turn: Turn, started: Started, *, armed: bool) -> None:
     for order in list(turn.books.open.values()):
         if State.SUBMITTED in (order.place.state, order.place.under):
             doubt(turn, order, "the gateway was started anew before an answer came")
-
-
-def hear_local(turn: Turn, message: Local) -> None:
-    """Take in what the runner and the edge tell."""
-    ear = EARS.get(type(message))
-    assert ear is not None, f"gateway does not listen to {type(message).__name__}"
-    ear(turn, message)
 
 
 def hear_peer(turn: Turn, seen: PeerSeen) -> None:
@@ -162,7 +156,7 @@ def _take_refusal(turn: Turn, order_id: str, code: str, text: str) -> None:
         reject(turn, order, code, text)
 
 
-EARS: dict[type[Local], Callable[[Turn, Any], None]] = {
+EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     PeerSeen: hear_peer,
     Command: kill.command,
     Timer: _hear_timer,

@@ -90,6 +90,7 @@ class Books(msgspec.Struct):
     fills: int = 0
     late_fills: int = 0
     foreign_orders: int = 0
+    reconciled_ns: int = 0  # market time of the last comparison with the exchange
 
 
 class Ask(msgspec.Struct):

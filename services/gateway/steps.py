@@ -21,15 +21,15 @@ def awaited(order: Order) -> bool:
 
 def take_step(turn: Turn, order: Order, message: Message) -> None:
     """Say an event of an order; an illegal one halts its symbol instead, but a fill is booked."""
+    kind, before = type(message), order.place
     complete = isinstance(message, Fill) and _completes(order, message)
-    before, found = order.place, step(order.place, type(message), complete=complete)
-    name = type(message).__name__
-    if found.outcome == "ok" or isinstance(message, Fill):
+    found = step(before, kind, complete=complete)
+    if found.outcome == "ok" or kind is Fill:
         turn.say(message)
     if found.outcome == "illegal":
         turn.halt(
             order.symbol,
-            f"{name} of {order.id} is no step from {before.state}",
+            f"{kind.__name__} of {order.id} is no step from {before.state}",
             order.id,
             order.intent.trace,
         )

@@ -22,7 +22,7 @@ from services.gateway.times import span_ns, wall_ms
 BACKOFF_MS = (1_000, 2_000, 3_000, 5_000)
 """Wall time between two tries, growing."""
 
-MOVES = (Fill, OrderSubmitted, Deposit)
+MOVES = frozenset({Fill, OrderSubmitted, Deposit})
 """What changes balances, or may soon."""
 
 WAKE = "settle"
@@ -53,7 +53,7 @@ class Turn:
         apply(self.books, message)
         self.ahead.append(message)
         self.said.append(message)
-        self.windows.moves += isinstance(message, MOVES)
+        self.windows.moves += type(message) in MOVES
 
     def do(self, effect: Effect) -> None:
         """Have the edge do something."""

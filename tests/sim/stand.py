@@ -46,6 +46,9 @@ WORLD = "local-sim-1"
 NAMES = ("engine", "risk", "gateway")
 START_NS = 1_750_000_020_000 // MINUTE_MS * MINUTE_MS * MS_NS
 ROUNDS_MAX = 200
+HURRY_NS = 500_000_000
+"""For half a second in two, the gateway tells how things stand whenever that has changed."""
+
 SCRIPTED = ("ingest.bar", "ingest.quote", "ingest.feed", "predictor.forecast")
 
 
@@ -206,6 +209,8 @@ class Stand:
             self._tell_market()
         for pulse in self.pulses if self.feeding else ():
             pulse.beat()
+        if "gateway" in self.lives and self.clock.mono_ns() % (4 * HURRY_NS) < HURRY_NS:
+            self.lives["gateway"].runner.dues.hurry()
         self.work()
 
     def work(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 from tests.sim.again import check_past
+from tests.sim.joining import check_joining
 from tests.sim.keeper import Keeper
 from tests.sim.laws import check_rest, check_step
 from tests.sim.stand import NAMES, START_NS, Stand
@@ -46,6 +47,7 @@ class Story:
         self._settle()
         self._trade_again()
         check_past(self.stand)
+        check_joining(self.stand.journals)
 
     def _pass(self, ms: int) -> None:
         self._n += 1
