@@ -1,4 +1,4 @@
-"""The one bridge between a core and asyncio; besides the sync, the only file that starts a thread.
+"""The one bridge between a core and asyncio; beside sync and janitor, what starts a thread.
 
 The edge lives in one thread with one event loop; that thread never touches zmq, journals, the core
 or log files. Up: inputs go through a bounded inbox, and a full one makes the reader wait, so that

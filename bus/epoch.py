@@ -5,12 +5,15 @@ import os
 import sys
 from pathlib import Path
 
+from bus.archive import archive_of
 from bus.errors import JournalError
 from bus.repair import DamageError
 from bus.segments import bases, failing, make_directory, sync_directory, sync_file, write_whole
 from schema.frame import epoch_of
 
 EPOCH_MAX = (1 << 23) - 1
+DIGITS_MAX = 20
+"""Of the counter: bytes that are longer are no number of starts."""
 
 
 class EpochCounter:
@@ -31,10 +34,10 @@ class EpochCounter:
 
     def _stored(self) -> int:
         try:
-            text = self.path.read_text()
+            text = self.path.read_bytes()
         except FileNotFoundError:
             return 0
-        if not text.strip().isdecimal():
+        if not text.strip().isdigit() or len(text) > DIGITS_MAX:
             raise DamageError(
                 f"{self.path}: expected a whole number, found {text[:40]!r}",
                 "Write a number into it that is larger than any epoch `rrr bus list` ever showed",
@@ -42,8 +45,11 @@ class EpochCounter:
         return int(text)
 
     def _named(self) -> int:
-        channels = (path for path in self.path.parent.iterdir() if path.is_dir())
-        return max((epoch_of(base) for path in channels for base in bases(path)), default=0)
+        own = self.path.parent
+        tops = (own, archive_of(own / "*").parent)  # Of a lost journal the archive still tells.
+        entries = (path for top in tops if top.is_dir() for path in top.iterdir())
+        names = {path.name for path in entries if path.is_dir()}
+        return max((epoch_of(base) for name in names for base in bases(own / name)), default=0)
 
     def _store(self, epoch: int) -> None:
         draft = self.path.with_suffix(".tmp")

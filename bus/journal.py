@@ -5,22 +5,24 @@ synced; only then is anything said. Bytes go to the kernel in one unbuffered wri
 process loses nothing that it appended; only a power cut can, and only what was not yet synced.
 """
 
-import hashlib
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from bus.archive import plain_bases
 from bus.clock import Clock
+from bus.digest import Digest
 from bus.epoch import EpochCounter, boot_id
 from bus.errors import JournalError
 from bus.held import Held
+from bus.holes import repairs
 from bus.mend import mark_unsynced, mend
 from bus.record import Before, JournalReader, JournalWriter
 from bus.repair import damaged
 from bus.segments import (
-    HASH_BYTES,
     Segment,
     bases,
     end_of_segment,
@@ -29,8 +31,11 @@ from bus.segments import (
     segment_path,
     sync_directory,
     sync_file,
+    unwritten,
+    write_all,
     write_whole,
 )
+from bus.shapes import keep_shape
 from schema.frame import Frame, position
 from schema.streams import Stream
 from schema.units import DAY_NS
@@ -57,14 +62,18 @@ def open_writer(
     with failing(directory):
         make_directory(directory)
         before, digest = mend(directory, stream, epoch, clock)
+        keep_shape(directory, stream)
         writer = DiskWriter(directory, stream, epoch, clock, before)
         writer.begin(digest, code)
     return writer
 
 
-def open_reader(directory: Path, stream: Stream) -> JournalReader:
-    """Open a stream for reading; it may not exist yet."""
-    return DiskReader(directory, stream)
+def open_reader(directory: Path, stream: Stream, *, acts: bool = False) -> JournalReader:
+    """Open a stream for reading; it may not exist yet.
+
+    Who `acts` on what it reads of class A has it on the disk first; who only looks syncs nothing.
+    """
+    return DiskReader(directory, stream, acts=acts)
 
 
 class DiskWriter(JournalWriter):
@@ -91,74 +100,79 @@ class DiskWriter(JournalWriter):
     def _create(self, digest: bytes) -> None:
         self._base = self._next
         self.path = segment_path(self._directory, self._base)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._held = Held(os.open(self.path, flags, 0o600))
         self._fd = self._held.fd
-        self._hash = hashlib.blake2b(digest_size=HASH_BYTES)
+        self._digest = Digest()
         self._size = 0
-        self._day = self._clock.wall_ns() // DAY_NS
+        self._midnight_ns = (self._clock.wall_ns() // DAY_NS + 1) * DAY_NS
         self._keep(end_of_segment(self.stream, self._base, digest, self._base, self._clock))
         sync_directory(self._directory)
 
     def _write(self, frames: Sequence[bytes], wall_ns: int) -> None:
-        with self._breaking():
-            if self._full(wall_ns):
+        try:
+            full = self._size >= SEGMENT_BYTES_MAX or wall_ns >= self._midnight_ns
+            if full and self._next > self._base:
                 self._roll()
-            self._keep(b"".join(frames))
-
-    def _full(self, wall_ns: int) -> bool:
-        full = self._size >= SEGMENT_BYTES_MAX or wall_ns // DAY_NS > self._day
-        return full and self._next > self._base
+            write_all(self._fd, frames)
+            self._size += sum(map(len, frames))
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _roll(self) -> None:
-        self._end(self._next)
+        digest = self._end(self._next)
         self.confirm(self.last)
         self._release()
-        self._create(self._hash.digest())
+        self._create(digest)
 
-    def _end(self, next_base: int) -> None:
-        digest = self._hash.digest()
+    def _end(self, next_base: int) -> bytes:
+        digest = self._digest.upto(self._fd, self._size)
         write_whole(
             self._fd, end_of_segment(self.stream, self._next, digest, next_base, self._clock)
         )
         sync_file(self._fd)
+        return digest
 
     def _keep(self, data: bytes) -> None:
         write_whole(self._fd, data)
-        self._hash.update(data)
         self._size += len(data)
 
     def _flush(self) -> None:
-        with self._breaking():
+        try:
             sync_file(self._fd)
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _duplicate(self) -> int:
-        with self._breaking():
+        try:
             return os.dup(self._fd)
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def in_background(self) -> Callable[[int], object]:
+        return partial(self._digest.upto, size=self._size)
 
     def _seal(self) -> None:
-        with self._breaking():
+        try:
             self._end(position(self.epoch + 1, 0))
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _release(self) -> None:
         if self._held is not None:
             self._held.close()
             self._held, self._fd = None, -1
 
-    @contextmanager
-    def _breaking(self) -> Iterator[None]:
-        try:
-            with failing(self.path):
-                yield
-        except JournalError as error:
-            raise self.fail(error) from error.__cause__
+    def _broken(self, error: OSError) -> JournalError:
+        return self.fail(unwritten(self.path, error))
 
 
 class DiskReader(JournalReader):
     """Reads with `pread`, so that a file cut short under it is an answer and no signal."""
 
-    def __init__(self, directory: Path, stream: Stream) -> None:
+    def __init__(self, directory: Path, stream: Stream, *, acts: bool) -> None:
         self.stream = stream
+        self._settles = acts and stream.durability == "A"
         self._directory = directory
         self._segment: Segment | None = None
         self._tail: Segment | None = None
@@ -168,6 +182,9 @@ class DiskReader(JournalReader):
     @property
     def holes(self) -> int:
         return self._holes + (self._segment.holes if self._segment is not None else 0)
+
+    def accepts(self, first: int, last: int) -> bool:
+        return repairs(self._directory).accept(first, last)
 
     def read(self, after: int, max_bytes: int = 1 << 18) -> list[Frame]:
         if self._segment is None or after != self._after:
@@ -179,9 +196,13 @@ class DiskReader(JournalReader):
                 break
             # Look again: the old segment was finished before the newer one was made.
             found = self._segment.frames(after, max_bytes)
-            if not found:
-                self._refuse_open(self._segment)
-                self._enter(newer)
+            if found:
+                break
+            if self._segment.replaced:
+                self._seek(after)  # It was salvaged meanwhile, and its end is in the new file.
+                continue
+            self._refuse_open(self._segment)
+            self._enter(newer)
         self._after = found[-1].last if found else after
         self._settle(found)
         return found
@@ -190,19 +211,26 @@ class DiskReader(JournalReader):
         return next(iter(bases(self._directory)), 0)
 
     def last(self) -> int:
-        kept = bases(self._directory)
+        kept = plain_bases(self._directory)[-1:] or bases(self._directory)[-1:]
         if not kept:
             return 0
         if self._tail is None or self._tail.base != kept[-1]:
-            self._tail = self._replaced(self._tail, kept[-1:])
+            self._tail = self._replaced(self._tail, kept)
         if self._tail is None:
             return self.last()
         self._tail.skip_all()
-        return self._tail.last or self._last_before(kept[:-1])
+        return self._tail.last or self._last_before(bases(self._directory)[:-1])
 
     def close(self) -> None:
         self._enter([])
         self._tail = self._replaced(self._tail, [])
+
+    def _snapshots(self) -> Generator[Frame]:
+        for base in reversed(bases(self._directory)):
+            segment = self._replaced(None, [base])
+            if segment is not None:
+                with closing(segment):
+                    yield from segment.snapshots()
 
     def _last_before(self, kept: Sequence[int]) -> int:
         for base in reversed(kept):
@@ -228,11 +256,13 @@ class DiskReader(JournalReader):
     def _settle(self, found: Sequence[Frame]) -> None:
         # Class A is synced before it is sent; who reads the file may be faster than that sync.
         segment = self._segment
-        if found and segment is not None and self.stream.durability == "A":
+        if found and segment is not None and self._settles:
             with failing(segment.path):
                 segment.settle()
 
     def _newer(self, segment: Segment) -> list[int]:
+        if segment.base in plain_bases(self._directory)[-1:]:
+            return []  # It is the newest, and that is never compressed: no need to look further.
         return [base for base in bases(self._directory) if base > segment.base]
 
     def _refuse_open(self, segment: Segment) -> None:

@@ -14,7 +14,9 @@ from bus.journal import (
     open_reader,
     open_writer,
 )
+from bus.retention import Limits
 from bus.segments import failing, sync_file
+from bus.upkeep import DiskUpkeep, Upkeep
 from schema.streams import Stream
 
 CRC_BYTES = 4
@@ -45,11 +47,17 @@ class Journals(ABC):
     def save_snapshot(self, service: str, data: bytes) -> None:
         """Replace the snapshot, whole or not at all."""
 
+    def upkeep(self, service: str) -> Upkeep:
+        """Return who puts a service's old segments away."""
+        del service
+        return Upkeep()
+
 
 class DiskJournals(Journals):
-    """`<journal_dir>/<service>/{EPOCH,snapshot,<channel>/}`."""
+    """`<journal_dir>/<service>/{EPOCH,snapshot,cursors,<channel>/}`; without limits all stays."""
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, limits: Limits | None = None) -> None:
+        self._limits = limits
         self._directory = directory
         self._clock = clock
         self.boot_id = boot_id()
@@ -61,7 +69,7 @@ class DiskJournals(Journals):
         return open_writer(self._folder(stream), stream, epoch, self._clock, code)
 
     def reader(self, stream: Stream) -> JournalReader:
-        return open_reader(self._folder(stream), stream)
+        return open_reader(self._folder(stream), stream, acts=True)
 
     def load_snapshot(self, service: str) -> bytes | None:
         try:
@@ -81,6 +89,11 @@ class DiskJournals(Journals):
                 file.flush()
                 sync_file(file.fileno())
             draft.replace(path)
+
+    def upkeep(self, service: str) -> Upkeep:
+        if self._limits is None:
+            return super().upkeep(service)
+        return DiskUpkeep(self._directory, service, self._limits, self._clock)
 
     def _snapshot(self, service: str) -> Path:
         return self._directory / service / "snapshot"

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from bus.clock import Clock
-from bus.errors import BusyError
+from bus.errors import BusyError, SettingsError
 
 WAIT_NS = 8_000_000_000
 """An orphan of a killed supervisor needs at most five seconds to leave; three more to be sure."""
@@ -91,3 +93,31 @@ class Lease:
     def _close(self) -> None:
         os.close(self._fd)
         self._fd = -1
+
+
+def hold_place(run: Path, name: str, clock: Clock) -> Lease:
+    """Hold the place of one who speaks, in a directory that is made private where it is ours."""
+    _make_private(run)
+    return hold(run / f"{name}.lease", clock, "RRR_RUN moves it elsewhere")
+
+
+def hold(path: Path, clock: Clock, otherwise: str) -> Lease:
+    """Take a lease; BusyError while another has it, SettingsError where none can be written."""
+    lease = Lease(path)
+    try:
+        lease.wait(clock)
+    except OSError as error:
+        raise SettingsError(
+            f"the lease {path} cannot be written: {error}",
+            f"Free space or mend its permissions; {otherwise}",
+        ).of_disk(error) from error
+    return lease
+
+
+def _make_private(run: Path) -> None:
+    # A fresh clone has it open to all; what is shared on purpose, as /tmp is, stays as it is.
+    with suppress(OSError):  # The lease, which follows, says what is wrong.
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = run.stat()
+        if found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX:
+            run.chmod(0o700)

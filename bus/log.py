@@ -8,7 +8,7 @@ when nobody reads it.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import msgspec
 from bus.clock import Clock
 from bus.held import Held
 from bus.plain import printable
-from bus.story import Line, line_of
+from bus.story import TOLD, Line, line_of
 from schema.head import Message
 from schema.units import iso_ms
 
@@ -71,8 +71,10 @@ class Log:
         room = STORY_LINES_COMMON if text in CHATTER else STORY_LINES_MAX
         self._tell(f"{text} {detail}".rstrip(), room)
 
-    def story(self, said: Iterable[Message]) -> None:
+    def story(self, said: Sequence[Message]) -> None:
         """Write a line for each message that a person may want to find here."""
+        if TOLD.isdisjoint(map(type, said)):
+            return  # Of what fills a stream, nothing is told.
         for message in said:
             line = line_of(message)
             if line is not None:

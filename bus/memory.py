@@ -5,7 +5,7 @@ synced, retention takes the oldest.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import msgspec
 
@@ -148,3 +148,6 @@ class MemoryReader(JournalReader):
 
     def last(self) -> int:
         return self._tape.last()
+
+    def _snapshots(self) -> Generator[Frame]:
+        yield from (f for f in reversed(self._tape.frames) if f.kind == Kind.SNAPSHOT)

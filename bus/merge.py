@@ -12,8 +12,11 @@ import msgspec
 from bus.errors import ProtocolError
 from schema.frame import Frame, Kind, epoch_of
 from schema.house import EpochOpened
+from schema.messages import UNREADABLE
 
 Action = Literal["deliver", "drop", "catch_up", "hole", "ahead"]
+
+_MARKS = int(Kind.EPOCH), int(Kind.EOF)
 
 _opened = msgspec.msgpack.Decoder(list[EpochOpened])
 
@@ -35,6 +38,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     found: int = 0
 
 
+DELIVER = Step("deliver")
 DROP = Step("drop")
 CATCH_UP = Step("catch_up")
 
@@ -45,11 +49,20 @@ class Merge:
     def __init__(self, pos: int = 0) -> None:
         self.pos = pos
 
+    def begin(self, frame: Frame, first: int) -> None:
+        """Begin where a journal does: `first` ought to be there, and `frame` is what comes first.
+
+        Where damage took the very first records, that is a hole like any other.
+        """
+        assert not self.pos
+        if frame.pos > first and (frame.kind != Kind.EPOCH or _prev_pos(frame) >= first):
+            self.pos = first - 1
+
     def live(self, frame: Frame) -> Step:
         """Take a frame from the wire."""
         if frame.last <= self.pos:
             return DROP  # A repeat, or a writer of an epoch that is over.
-        if frame.kind in (Kind.EPOCH, Kind.EOF) or not self._follows(frame):
+        if frame.kind in _MARKS or not self._follows(frame):
             return CATCH_UP
         return self._deliver(frame)
 
@@ -76,9 +89,9 @@ class Merge:
         return epoch_of(frame.pos) == epoch_of(self.pos) and frame.pos <= self.pos + 1
 
     def _deliver(self, frame: Frame) -> Step:
-        skip = max(0, self.pos + 1 - frame.pos)
+        skip = self.pos + 1 - frame.pos
         self.pos = frame.last
-        return Step("deliver", skip=skip)
+        return Step("deliver", skip=skip) if skip > 0 else DELIVER
 
     def _epoch(self, frame: Frame) -> Step:
         prev_pos = _prev_pos(frame)
@@ -88,13 +101,13 @@ class Merge:
         self._deliver(frame)
         if prev_pos < behind:
             return Step("ahead", expected=behind, found=prev_pos)
-        return Step("deliver")
+        return DELIVER
 
 
 def _prev_pos(frame: Frame) -> int:
     try:
         return _opened.decode(frame.body)[0].prev_pos
-    except (msgspec.MsgspecError, IndexError) as error:
+    except (*UNREADABLE, IndexError) as error:
         raise ProtocolError(
             f"{frame.stream} at {frame.pos}: an epoch record that cannot be read: {error}",
             "Its publisher runs newer code: restart this service on the same tree",

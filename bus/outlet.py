@@ -1,6 +1,7 @@
 """What a service says: append, sync where the class asks, then send, never the other way round."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -13,7 +14,7 @@ from schema.frame import Flag, Frame, Kind, pack, position
 from schema.head import Message
 from schema.house import Positions
 from schema.messages import encode
-from schema.streams import Stream, home, owned_by
+from schema.streams import BY_NUMBER, Stream, home, owned_by
 
 
 class Own(msgspec.Struct):
@@ -30,6 +31,8 @@ class Outlet:
         self.streams = tuple(s for s in owned_by(service) if not s.name.endswith(".hb"))
         self.journaled = tuple(s for s in self.streams if s.journaled)
         self.epoch = 0
+        self.bytes_said = 0
+        self._strength = {stream.number: rank for rank, stream in enumerate(self.streams)}
         self._transport = transport
         self._clock = clock
         self._own: dict[int, Own] = {}
@@ -51,20 +54,17 @@ class Outlet:
         The bus's own records open the strongest stream that is written to; where nothing is said,
         they go to the weakest one, so that silence costs no sync and is not kept the longest.
         """
-        batches: dict[int, list[Message]] = {}
-        for message in said:
-            stream = home(type(message))
-            assert stream in self.streams, (
-                f"{type(message).__name__} is not for this service to say"
-            )
-            batches.setdefault(stream.number, []).append(message)
+        batches = self._batches(said)
         if records:
             written = [stream for stream in self.journaled if stream.number in batches]
             number = (written[0] if written else self.journaled[-1]).number
             batches[number] = [*records, *batches.get(number, [])]
-        frames = [frame for stream in self.streams for frame in self._frames(stream, batches)]
+        frames: list[bytes] = []
+        for number in sorted(batches, key=self._strength.__getitem__):
+            frames += self._frames(number, batches[number])
         for frame in frames:
             self._transport.send(frame)
+            self.bytes_said += len(frame)
 
     def tick(self) -> None:
         """Start the background syncs that are due, and note those that are done."""
@@ -79,7 +79,8 @@ class Outlet:
     def sync(self) -> None:
         """Bring everything said to the disk."""
         for own in self._own.values():
-            own.writer.sync()
+            if own.writer.synced < own.writer.last:
+                own.writer.sync()
 
     def last(self) -> Positions:
         """Return the last position of each own journaled stream."""
@@ -98,15 +99,26 @@ class Outlet:
                 self._transport.send(frame)
         self._own.clear()
 
-    def _frames(self, stream: Stream, batches: dict[int, list[Message]]) -> list[bytes]:
-        messages = batches.get(stream.number)
-        if not messages:
-            return []
-        own = self._own.get(stream.number)
+    def _batches(self, said: Sequence[Message]) -> dict[int, list[Message]]:
+        homes = {kind: self._home(kind) for kind in set(map(type, said))}
+        if len(homes) == 1:  # Most often: then nothing is looked at one by one.
+            return {number: list(said) for number in homes.values()}
+        batches: dict[int, list[Message]] = {}
+        for kind, alike in groupby(said, type):
+            batches.setdefault(homes[kind], []).extend(alike)
+        return batches
+
+    def _home(self, kind: type[Message]) -> int:
+        stream = home(kind)
+        assert stream in self.streams, f"{kind.__name__} is not for this service to say"
+        return stream.number
+
+    def _frames(self, number: int, messages: list[Message]) -> list[bytes]:
+        own = self._own.get(number)
         if own is None:
-            return [self._ephemeral(stream, messages)]
+            return [self._ephemeral(BY_NUMBER[number], messages)]
         frames = own.writer.append(messages)
-        if stream.durability == "A":
+        if own.stream.durability == "A":
             own.writer.sync()
         return frames
 

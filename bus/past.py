@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from heapq import merge
+from itertools import count, groupby, repeat
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
-from bus.intake import read_body
+from bus.holes import missing
+from bus.intake import read_frame
 from bus.journals import Journals
+from bus.merge import Merge
+from bus.record import JournalReader
 from bus.service import Heard
 from schema.frame import Frame, Kind
 from schema.head import Message
@@ -17,8 +23,10 @@ from schema.streams import BY_NUMBER, TURNS, Stream
 
 SLICE_BYTES = 1 << 20
 
+_RECORDS = frozenset(TURNS)
 
-class Said(msgspec.Struct, frozen=True):
+
+class Said(msgspec.Struct, frozen=True, gc=False):
     """One message of an own or folded stream, with its place."""
 
     stream: Stream
@@ -33,24 +41,48 @@ class Past:
     def __init__(self, journals: Journals, beat: Callable[[], None]) -> None:
         self._journals = journals
         self._beat = beat
+        self.jumped = ""  # a hole that was passed: what stands behind it was said knowing more
 
-    def since(self, stream: Stream, after: int) -> Iterator[Said]:
-        """Yield every message of a stream behind a position, the bus's own records included."""
+    def since(self, stream: Stream, after: int, *, own: bool = False) -> Iterator[Said]:
+        """Yield every message of a stream behind a position, the bus's own records included.
+
+        Of an own stream the snapshots, too; those of another's are passed over, as when heard.
+        """
+        kinds = (Kind.DATA, Kind.EPOCH, Kind.SNAPSHOT) if own else (Kind.DATA, Kind.EPOCH)
         with closing(self._journals.reader(stream)) as reader:
             pos = after
+            first = reader.first()
+            lane = Merge(after if first <= after else 0)
             while frames := reader.read(pos, SLICE_BYTES):
                 self._beat()
                 pos = frames[-1].last
+                if not lane.pos:
+                    lane.begin(frames[0], first)
                 for frame in frames:
-                    yield from _messages(stream, frame, after)
+                    self._follow(reader, lane, frame)
+                    if frame.kind in kinds:
+                        yield from _messages(stream, frame, after)
+
+    def _follow(self, reader: JournalReader, lane: Merge, frame: Frame) -> None:
+        # What retention took from the front is no hole; it is told in other ways.
+        step = lane.journal(frame)
+        if step.action != "hole":
+            return
+        stream, first, last = reader.stream, step.expected, step.found - 1
+        if stream.durability in "AB" and not reader.accepts(first, last):
+            raise missing(stream, step)
+        self.jumped = f"{stream.name} lacks {first} to {last}"
+        lane.jump(frame)
+        lane.journal(frame)
 
 
-def _messages(stream: Stream, frame: Frame, after: int) -> Iterator[Said]:
-    if frame.kind not in (Kind.DATA, Kind.EPOCH):
-        return
-    for index, message in enumerate(read_body(stream, frame.body)):
-        if message is not None and frame.pos + index > after:
-            yield Said(stream, frame.pos + index, frame.ts_ns, message)
+_said: Any = Said  # of what is None, too: that goes out again at once
+
+
+def _messages(stream: Stream, frame: Frame, after: int) -> list[Said]:
+    messages = read_frame(stream, frame)
+    said = map(_said, repeat(stream), count(frame.pos), repeat(frame.ts_ns), messages)
+    return [one for one in said if one.message is not None and one.pos > after]
 
 
 def until(said: Iterator[Said], last: int) -> Iterator[Said]:
@@ -66,9 +98,16 @@ def in_order(streams: Iterable[Iterable[Said]]) -> Iterator[Said]:
 
     Between streams the wall clock decides; within one its positions do, since a clock may be set.
     """
-    for said in merge(*streams, key=lambda said: said.ts_ns):
-        if type(said.message) not in TURNS:
-            yield said
+    for run in merge(*map(_runs, streams), key=lambda run: run[0].ts_ns):
+        for said in run:
+            if type(said.message) not in _RECORDS:
+                yield said
+
+
+def _runs(stream: Iterable[Said]) -> Iterator[list[Said]]:
+    # What was appended at once need not be compared one by one.
+    for _, run in groupby(stream, attrgetter("ts_ns")):
+        yield list(run)
 
 
 class Rewind:

@@ -43,6 +43,8 @@ class Peers:
 
     def changes(self) -> list[PeerSeen]:
         """Return what has changed since the last call."""
+        if not self._peers:
+            return []
         now_ns = self._clock.mono_ns()
         found = []
         for name, peer in self._peers.items():

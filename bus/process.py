@@ -15,14 +15,17 @@ from typing import NoReturn
 import msgspec
 
 from bus.clock import Clock, SystemClock
-from bus.errors import DisplacedError, HouseError, SettingsError
+from bus.errors import DisplacedError, HouseError
 from bus.house import House, open_house, run_directory, settle_world
-from bus.lease import Lease
+from bus.lease import Lease, hold, hold_place
+from bus.segments import failing, make_directory
 from bus.service import Parts
 from bus.shell import Origin, Shell
+from schema.streams import owned_by
 
 Build = Callable[[House, Clock], Parts]
 
+LEASE = "lease"
 SWITCH_S = 0.0005
 """How long the interpreter leaves an edge's thread waiting while the loop works."""
 
@@ -73,10 +76,11 @@ def _live(
     *,
     market: bool,
 ) -> None:
-    lease = _leased(house, service, clock)
-    shell = None
+    lease = hold_place(house.run, service, clock)
+    shell, kept = None, None
     try:
         settle_world(house)
+        kept = _sole_writer(house, service, clock)
         shell = Shell(house, service, clock, lease)
         if not (market and shell.start_clock(origin)):
             shell.serve(build(house, clock))
@@ -85,20 +89,19 @@ def _live(
     finally:
         if shell is not None:
             shell.close()
+        if kept is not None:
+            kept.release()
         lease.release()
 
 
-def _leased(house: House, service: str, clock: Clock) -> Lease:
-    lease = Lease(house.run / f"{service}.lease")
-    try:
-        house.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lease.wait(clock)
-    except OSError as error:
-        raise SettingsError(
-            f"the lease {lease.path} cannot be written: {error}",
-            "Free space or mend its permissions; RRR_RUN moves it elsewhere",
-        ).of_disk(error) from error
-    return lease
+def _sole_writer(house: House, service: str, clock: Clock) -> Lease | None:
+    """Hold the journals of a service, which a house with another RRR_RUN may share."""
+    if not any(stream.journaled for stream in owned_by(service)):
+        return None
+    folder = house.journal_dir / service
+    with failing(folder):
+        make_directory(folder)
+    return hold(folder / LEASE, clock, "RRR_HOME moves the journals elsewhere")
 
 
 def _drop_dead(house: House, service: str, error: DisplacedError, clock: Clock) -> NoReturn:

@@ -14,6 +14,11 @@ from schema.house import Command, CommandDone, Heartbeat, Positions
 from schema.messages import encode
 
 BEAT_NS = 250_000_000
+OVER = frozenset({"DRAINING", "STOPPED", "FAILED"})
+"""From here no life becomes READY again."""
+
+WAITING_MAX = 1_000
+
 PAGE_BYTES = resource.getpagesize()
 
 
@@ -28,6 +33,13 @@ class Progress(msgspec.Struct):
     edge_age_ms: int = 0
 
 
+class Waiting(msgspec.Struct):
+    """Somebody who waits until this service is READY, and how long, in monotonic time."""
+
+    command: Command
+    until_ns: int
+
+
 class Pulse:
     """Says `<service>.hb` and answers `status`, from before the first turn until the last."""
 
@@ -40,6 +52,7 @@ class Pulse:
         self.code = ""
         self.settings = ""
         self.epoch = 0
+        self.pid = os.getpid()
         self.progress: Callable[[], Progress] = Progress
         self._transport = transport
         self.clock = clock
@@ -48,6 +61,7 @@ class Pulse:
         self._n = 0
         self._pass_ns = clock.mono_ns()
         self._lag_ns = 0
+        self._waiting: list[Waiting] = []
 
     @property
     def rules(self) -> str:
@@ -77,6 +91,8 @@ class Pulse:
     def beat(self) -> None:
         """Say a heartbeat when one is due."""
         now_ns = self.clock.mono_ns()
+        if self._waiting:
+            self._answer_waiting(now_ns)
         if now_ns < self._due_ns:
             return
         self._due_ns = now_ns + BEAT_NS
@@ -105,13 +121,13 @@ class Pulse:
             state=self.state,
             reason=self.reason,
             world=self.world,
-            pid=os.getpid(),
+            pid=self.pid,
             started_ns=self._started_ns,
             turn=progress.turn,
             last=progress.last,
             synced=progress.synced,
             cursors=progress.cursors,
-            counters=progress.counters,
+            counters=(*progress.counters, ("files_open_pct", files_open_pct())),
             loop_lag_us=self._lag_ns // 1000,
             edge_age_ms=progress.edge_age_ms,
             rss_bytes=rss_bytes(),
@@ -121,9 +137,42 @@ class Pulse:
 
     def answer_status(self, command: Command) -> None:
         """Answer `status` with the heartbeat of this moment."""
+        self._answer(command, ok=True, text=self.state)
+
+    def await_ready(self, command: Command, wait_ms: int) -> None:
+        """Answer a command once this service is READY, or that it is not when time is up."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._answer(command, ok=False, text="too many wait for it already")
+            return
+        now_ns = self.clock.mono_ns()
+        self._waiting.append(Waiting(command, now_ns + wait_ms * 1_000_000))
+        self._answer_waiting(now_ns)
+
+    def _answer_waiting(self, now_ns: int) -> None:
+        ready, over = self.state == "READY", self.state in OVER
+        still = []
+        for one in self._waiting:
+            if ready or over or now_ns >= one.until_ns:
+                text = self.state if ready else f"{self.state}: {self.reason or 'no word'}"
+                self._answer(one.command, ok=ready, text=text)
+            else:
+                still.append(one)
+        self._waiting = still
+
+    def _answer(self, command: Command, *, ok: bool, text: str) -> None:
         body = msgspec.msgpack.encode(self.heartbeat())
-        done = CommandDone(request_id=command.request_id, ok=True, text=self.state, body=body)
-        self._transport.reply(done)
+        self._transport.reply(
+            CommandDone(request_id=command.request_id, ok=ok, text=text, body=body)
+        )
+
+
+def files_open_pct() -> int:
+    """Return what share of the files that this process may have open it has open.
+
+    At the limit the next connection to one of its sockets ends it.
+    """
+    may, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 100 * len(os.listdir("/dev/fd")) // may  # noqa: PTH208 - four times a second
 
 
 def rss_bytes() -> int:

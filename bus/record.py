@@ -8,7 +8,8 @@ reads the bytes back, knows what is there.
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -16,13 +17,14 @@ import msgspec
 
 from bus.clock import Clock
 from bus.errors import JournalError
+from bus.snapshots import newest_whole, runs
 from schema.frame import (
     HEADER_BYTES,
     Flag,
     Frame,
     Kind,
+    assembled,
     epoch_of,
-    pack,
     position,
 )
 from schema.head import Message
@@ -34,8 +36,14 @@ FRAME_MESSAGES_MAX = 512
 FRAME_BYTES_GOAL = 64 << 10
 """Caps of one frame, so that a stuck subscriber costs its publisher a bounded queue."""
 
+FEW = 16
+"""So few are encoded without a look at how large they are."""
+
+KEPT = int(Flag.JOURNALED)
+KEPT_AND_SYNCED = int(Flag.JOURNALED | Flag.SYNCED)
+
 SYNC_WAIT_NS = {"A": 0, "B": 50_000_000, "C": 5_000_000_000}
-SYNC_WAIT_BYTES = {"A": 0, "B": 1 << 20, "C": 64 << 20}
+SYNC_WAIT_BYTES = {"A": 0, "B": 1 << 20, "C": 2 << 20}
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -71,6 +79,10 @@ class JournalWriter(ABC):
 
     def append(self, messages: Sequence[Message]) -> list[bytes]:
         """Append messages and return their frames, which may be sent once the class allows it."""
+        apart = self.stream.snapshot
+        if apart is not None and apart in map(type, messages):
+            parts = [(kind, bodies(run)) for kind, run in runs(apart, messages)]
+            return self._put([(kind, *body) for kind, found in parts for body in found])
         return self._put([(Kind.DATA, body, count) for body, count in bodies(messages)])
 
     def append_body(self, kind: Kind, body: bytes, count: int) -> bytes:
@@ -98,6 +110,10 @@ class JournalWriter(ABC):
         fd = self._duplicate()
         self._waiting_bytes, self._asked = 0, self.last
         return fd, self.last
+
+    def in_background(self) -> Callable[[int], object]:
+        """Return what may be done with a detached descriptor while nobody waits for it."""
+        return int
 
     def confirm(self, pos: int) -> None:
         """Note that everything up to a position is on the disk."""
@@ -185,6 +201,10 @@ class JournalReader(ABC):
         """How many damaged stretches were stepped over; in class C alone."""
         return 0
 
+    def accepts(self, first: int, last: int) -> bool:
+        """Return whether a person lets readers pass the hole of these positions."""
+        return False
+
     @abstractmethod
     def read(self, after: int, max_bytes: int = 1 << 18) -> list[Frame]:
         """Return the frames that hold positions behind `after`, in order; none at the end.
@@ -200,6 +220,17 @@ class JournalReader(ABC):
     def last(self) -> int:
         """Return the last position that can be read; 0 while there is none."""
 
+    def snapshot(self) -> int:
+        """Return where the newest whole snapshot begins; 0 while there is none."""
+        if self.stream.snapshot is None:
+            return 0
+        with closing(self._snapshots()) as newest_first:
+            return newest_whole(self.stream.number, newest_first)
+
+    @abstractmethod
+    def _snapshots(self) -> Generator[Frame]:
+        """Yield the records of snapshots, newest first."""
+
     @property
     def oldest_epoch(self) -> int:
         """The epoch of the first position that is still kept."""
@@ -213,42 +244,42 @@ def packed(
     stream: Stream, kind: Kind, pos: int, times: tuple[int, int], body: bytes, count: int
 ) -> bytes:
     """Return one record of a stream, written at a wall and a monotonic time."""
-    frame = Frame(
-        stream=stream.name,
-        kind=kind,
-        flags=Flag.JOURNALED | (Flag.SYNCED if stream.durability == "A" else Flag(0)),
-        pos=pos,
-        ts_ns=times[0],
-        mono_ns=times[1],
-        count=count,
-        schema=schema_id(stream.number),
-        body=body,
-    )
-    return pack(frame)
+    flags = KEPT_AND_SYNCED if stream.durability == "A" else KEPT
+    place = (kind, flags, pos, *times, count, schema_id(stream.number))
+    return assembled(stream.name, place, body)
 
 
-def bodies(messages: Sequence[Message]) -> Iterator[tuple[bytes, int]]:
-    """Yield encoded bodies within the caps of a frame; a message too large stands alone."""
-    for start in range(0, len(messages), FRAME_MESSAGES_MAX):
-        yield from _halved(list(messages[start : start + FRAME_MESSAGES_MAX]))
+def bodies(messages: Sequence[Message]) -> list[tuple[bytes, int]]:
+    """Return encoded bodies within the caps of a frame; a message too large stands alone."""
+    if len(messages) < FEW:
+        return _halved(list(messages))
+    # Judged by the first one, so that what is alike is encoded once; whatever else is halved.
+    fit = (FRAME_BYTES_GOAL - HEADER_BYTES) // len(encode([messages[0]]))
+    most = min(max(1, fit), FRAME_MESSAGES_MAX)
+    parts = [list(messages[start : start + most]) for start in range(0, len(messages), most)]
+    return [body for part in parts for body in _halved(part)]
 
 
-def _halved(messages: list[Message]) -> Iterator[tuple[bytes, int]]:
+def _halved(messages: list[Message]) -> list[tuple[bytes, int]]:
+    if not messages:
+        return []
     body = encode(messages)
     if len(body) + HEADER_BYTES <= FRAME_BYTES_GOAL or len(messages) == 1:
-        yield body, len(messages)
-        return
+        return [(body, len(messages))]
     middle = len(messages) // 2
-    yield from _halved(messages[:middle])
-    yield from _halved(messages[middle:])
+    return _halved(messages[:middle]) + _halved(messages[middle:])
 
 
 @cache
 def schema_id(number: int) -> int:
     """Return the checksum of the shape of a stream's messages; prose does not count."""
+    return zlib.crc32(msgspec.json.encode(shape(number), order="sorted"))
+
+
+def shape(number: int) -> Any:
+    """Return the JSON schema of all that may stand on a stream, without prose."""
     kinds = BY_NUMBER[number].messages + TURNS
-    shape = msgspec.json.schema(union(kinds))
-    return zlib.crc32(msgspec.json.encode(_without_prose(shape), order="sorted"))
+    return _without_prose(msgspec.json.schema(union(kinds)))
 
 
 def _without_prose(shape: Any) -> Any:

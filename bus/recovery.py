@@ -19,8 +19,8 @@ from bus.service import Heard, Service
 from bus.turn import run_turn
 from schema.frame import N_MASK
 from schema.head import Message
-from schema.house import EpochOpened, Inputs, Positions, Timer, Wake
-from schema.messages import encode
+from schema.house import EpochOpened, Inputs, Positions, Recovered, Timer, Wake
+from schema.messages import UNREADABLE, encode
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream, home
 
 REFILLED_MAX = 20_000
@@ -53,6 +53,17 @@ class Recovery(msgspec.Struct):
     missing: list[Message] = []
     detail: str = ""
 
+    @property
+    def rerun(self) -> int:
+        """How many turns were run again."""
+        return self.turn - self.from_turn
+
+    def note(self, now_ns: int) -> Recovered:
+        """Return what stands on the record of it."""
+        return Recovered(
+            ts_event=now_ns, grade=self.grade, from_turn=self.from_turn, missing=self.detail
+        )
+
 
 def recover(
     core: Service,
@@ -69,7 +80,7 @@ def recover(
     assert own, "a service without journaled streams has nothing to recover"
     past, snapshot = Past(journals, beat), _load(core, journals)
     after = dict(snapshot.own) if snapshot else {}
-    streams = [past.since(stream, after.get(stream.number, 0)) for stream in own]
+    streams = [past.since(stream, after.get(stream.number, 0), own=True) for stream in own]
     if core.rereads or not any(STREAMS[name].journaled for name in core.hears):
         return _fold(core, streams, snapshot)
     said = [one for stream in streams for one in stream]
@@ -79,6 +90,7 @@ def recover(
     turns.sort(key=lambda turn: turn.turn)  # Each stands in the strongest stream of its turn.
     why_not = fold or _why_not_exact(snapshot, said, turns, journals.boot_id, code)
     why_not = why_not or _why_not_again(turns, Rewind(past))
+    why_not = past.jumped or why_not
     if why_not is None:
         before = _marked(core, snapshot, journals.boot_id)
         try:
@@ -97,7 +109,7 @@ def _load(core: Service, journals: Journals) -> Snapshot | None:
     try:
         snapshot = msgspec.msgpack.decode(data, type=Snapshot)
         core.state = msgspec.msgpack.decode(snapshot.state, type=type(core.state))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None  # Written by other code: the journals from their beginning say the same.
     return snapshot
 
@@ -112,8 +124,9 @@ def _marked(core: Service, snapshot: Snapshot | None, boot_id: str) -> bytes:
 
 def _fold(core: Service, streams: Iterable[Iterator[Said]], snapshot: Snapshot | None) -> Recovery:
     grade = "folded" if snapshot else "fresh"
+    apply = core.apply
     for said in in_order(streams):
-        core.apply(said.message)
+        apply(said.message)
         grade = "folded"
     turn = snapshot.turn if snapshot else 0
     return Recovery(grade=grade, turn=turn, from_turn=turn)

@@ -21,18 +21,24 @@ from bus.peers import Peers
 from bus.pulse import Progress, Pulse
 from bus.record import Before
 from bus.recovery import Recovery, Snapshot, recover
-from bus.service import Heard, Parts, Store
+from bus.service import Heard, Input, Parts, Store
+from bus.snapshots import Dues
 from bus.timers import Timers
 from bus.transport import Transport
 from bus.turn import Outcome, Record, run_turn
 from schema.head import Effect, Local
-from schema.house import CommandDone, Positions, Recovered, Started, TimeGap, Wake
+from schema.house import CommandDone, Positions, Started, TimeGap, Wake
 from schema.streams import STREAMS
 
 if TYPE_CHECKING:
     from bus.edge import EdgeThread
 
+_RUNNERS = (Wake, CommandDone)
 SNAPSHOT_NS = 30_000_000_000
+RERUN_MAX = 1000
+"""Turns that a start may run again without keeping where it came to."""
+
+SNAPSHOT_BYTES = 64 << 20  # A start reads what was said since: bounded by time, and by size.
 WAIT_MS_MAX = 50
 """The longest sleep: a signal, a heartbeat or a journal without a doorbell waits no longer."""
 
@@ -51,30 +57,28 @@ class Runner:
     ) -> None:
         self.core = parts.core
         self.pulse = pulse
-        self._store = parts.store
-        self._first = parts.first
-        self._fold = parts.fold
-        self._transport = transport
-        self._journals = journals
+        self._store, self._first, self._fold = parts.store, parts.first, parts.fold
+        self._transport, self._journals = transport, journals
+        self._upkeep = journals.upkeep(self.core.name)
         self._clock = pulse.clock
-        self._log = log
-        self._edge = edge
+        self._log, self._edge = log, edge
         self._outlet = Outlet(self.core.name, transport, self._clock)
         self._peers = Peers(self.core.needs, self._clock)
+        self.dues = Dues(self.core.snapshots, self._clock)
         self._intake = Intake(transport, journals, self.core.hears, self._clock, self._peers)
         durable = any(STREAMS[name].journaled for name in self.core.hears)
         sink = self._store is not None or bool(self.core.rereads)
         self._processor = durable and not sink and bool(self._outlet.journaled)
-        self._turn = 0
-        self._local: list[Heard] = []
+        assert not (self._processor and self.core.joins), "its turns begin with the first message"
+        self._turn, self._was_ready = 0, False
+        self._local: list[Input] = []
         self._timers = Timers(self._clock)
         self._record = Record(self._clock, pulse.rules, keeps=self._processor)
-        self._snapshot_ns = self._clock.mono_ns()
+        self._snapshot_ns, self._snapshot_bytes = self._clock.mono_ns(), 0
         self._skew = Skew(self._clock)
         self._committed: Positions = ()
-        self._was_ready = False
         keep = self.snapshot if self._outlet.journaled and self._store is None else None
-        self._control = Control(transport, pulse, log, keep)
+        self._control = Control(transport, pulse, log, keep, self.dues.hurry)
         pulse.progress = self._progress
 
     def start(self) -> None:
@@ -87,8 +91,9 @@ class Runner:
         self._turn, self._timers.wakes = recovery.turn, dict(recovery.wakes)
         self._open_intake(recovery)
         self._say_recovery(recovery)
-        if self._processor and recovery.grade == "folded":
-            self.snapshot()  # Turns from before the fold are not run again across it.
+        # Turns from before a fold are not run again, and who dies often does not fall back.
+        if self._processor and (recovery.grade == "folded" or recovery.rerun > RERUN_MAX):
+            self.snapshot()
         started = Started(epoch=epoch, grade=recovery.grade)
         self._local += map(Heard, (started, *self._first))
         self.pulse.become("CATCHING_UP")
@@ -110,20 +115,14 @@ class Runner:
     def _open_intake(self, recovery: Recovery) -> None:
         stored = self._store.cursors() if self._store is not None else recovery.cursors
         remembers = self._store is not None or self._processor
-        again = {STREAMS[name].number: 0 for name in self.core.rereads}
-        self._intake.open({**stored, **again}, from_end=not remembers)
+        self._intake.open(stored, self.core, from_end=not remembers)
 
     def _say_recovery(self, recovery: Recovery) -> None:
         self._log.say("recovered", grade=recovery.grade, turn=recovery.turn, why=recovery.detail)
         self._log.story(recovery.missing)
         if not self._processor or recovery.grade == "fresh":
             return
-        note = Recovered(
-            ts_event=self._clock.market_ns(),
-            grade=recovery.grade,
-            from_turn=recovery.from_turn,
-            missing=recovery.detail,
-        )
+        note = recovery.note(self._clock.market_ns())
         self._outlet.say(recovery.missing, [note] if recovery.grade == "folded" else ())
 
     def turn(self) -> bool:
@@ -137,6 +136,7 @@ class Runner:
             self._keep(inputs, now_ns, outcome)
             self._perform(outcome.effects)
             self._log.story(outcome.said)  # Last: no order waits for a line of text.
+            self.dues.count(outcome.said)
         elif self._store is not None:
             self._store.idle()
         self._house_keep()
@@ -158,7 +158,7 @@ class Runner:
         if self.behind:
             return self._transport.wait(0)
         due_ns = min(self.pulse.due_in_ns(), self._timers.next_in_ns(WAIT_MS_MAX * 1_000_000))
-        return self._transport.wait(max(0, due_ns // 1_000_000))
+        return self._transport.wait(max(0, -(-due_ns // 1_000_000)))  # Late rather than spinning.
 
     def stop(self, reason: str) -> None:
         """End cleanly: the edge first, then what is under way, a snapshot, goodbye."""
@@ -171,6 +171,7 @@ class Runner:
             self._store.close()
         elif self._outlet.journaled:
             self.snapshot()
+        self._upkeep.stop(self._committed)
         self._outlet.close(reason)
         self.pulse.become("STOPPED", reason)
         self.pulse.beat()
@@ -188,20 +189,21 @@ class Runner:
             wakes=tuple(self._timers.wakes.items()),
             state=msgspec.msgpack.encode(self.core.state),
         )
-        data = msgspec.msgpack.encode(snapshot)
-        self._journals.save_snapshot(self.core.name, data)
-        self._snapshot_ns = self._clock.mono_ns()
+        self._journals.save_snapshot(self.core.name, msgspec.msgpack.encode(snapshot))
+        self._committed = snapshot.cursors  # A restart begins behind these.
+        self._snapshot_ns, self._snapshot_bytes = self._clock.mono_ns(), self._outlet.bytes_said
 
-    def _hear(self) -> list[Heard]:
+    def _hear(self) -> list[Input]:
         # Commands first: a snapshot is of the moment between two turns, before more is heard.
-        asked = [Heard(message) for message in self._control.take()]
+        asked = self._control.take()
         heard, self._local = self._local, []
         heard += self._intake.take()
-        heard += [*map(Heard, self._peers.changes()), *asked]
+        heard += map(Heard, (*self._peers.changes(), *asked))
         if self._edge is not None:
-            heard += [Heard(message) for message in self._edge.take()]
+            heard += map(Heard, self._edge.take())
             self._write_notes(self._edge)
-        heard += [Heard(timer) for timer in self._timers.due()]
+        heard += map(Heard, self._timers.due())
+        heard += map(Heard, self.dues.take(idle=not heard))  # Last: orders go first.
         return heard
 
     def _write_notes(self, edge: "EdgeThread") -> None:
@@ -210,7 +212,7 @@ class Runner:
         if edge.failure is not None:
             raise edge.failure
 
-    def _keep(self, inputs: Sequence[Heard], now_ns: int, outcome: Outcome) -> None:
+    def _keep(self, inputs: Sequence[Input], now_ns: int, outcome: Outcome) -> None:
         if self._store is not None:
             self._commit(self._store, outcome)
         turns = self._record.add(self._turn, now_ns, inputs, outcome)
@@ -247,8 +249,10 @@ class Runner:
         self._outlet.tick()
         self._watch_clock()
         snapshots = self._outlet.journaled and self._store is None
-        if snapshots and now_ns - self._snapshot_ns > SNAPSHOT_NS:
+        much = self._outlet.bytes_said - self._snapshot_bytes > SNAPSHOT_BYTES
+        if snapshots and (much or now_ns - self._snapshot_ns > SNAPSHOT_NS):
             self.snapshot()
+        self._upkeep.tick(self._committed, self._log)
         self._judge()
         self.pulse.beat()
 
@@ -276,7 +280,6 @@ class Runner:
         return self.core.trouble(self._clock.market_ns())
 
     def _progress(self) -> Progress:
-        stored = self._store.counters() if self._store is not None else ()
         return Progress(
             turn=self._turn,
             last=self._outlet.last(),
@@ -284,12 +287,11 @@ class Runner:
             cursors=self._intake.cursors(),
             counters=(
                 *self._intake.counters(),
+                *self._control.counters(),
                 ("log_lines_dropped", self._log.dropped),
+                *self._upkeep.counters(),
                 *self.core.counters(),
-                *stored,
+                *(self._store.counters() if self._store is not None else ()),
             ),
             edge_age_ms=self._edge.age_ms() if self._edge is not None else 0,
         )
-
-
-_RUNNERS = (Wake, CommandDone)

@@ -1,5 +1,7 @@
 """The files of one stream: `<first position, 20 digits>.seg`, sealed one after the other.
 
+Sealed ones are compressed in time; a segment is read from wherever `archive` finds it.
+
 A segment begins with a mark that repeats the hash of the segment before it, and ends with a mark
 that holds its own. A segment is sealed and synced before the next one exists, so only the newest
 may lack its end.
@@ -8,40 +10,48 @@ may lack its end.
 import errno
 import fcntl
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from bus.archive import SUFFIX, bases, open_segment, segment_path
 from bus.clock import Clock
+from bus.digest import HASH_BYTES
 from bus.errors import JournalError
 from bus.held import Held
 from bus.record import packed
 from bus.repair import damaged, end_mark, find_record, missing_bytes, record_at
-from schema.frame import HEADER_BYTES, Frame, Kind
+from schema.frame import FRAME_BYTES_MAX, HEADER_BYTES, MAGIC, VERSION, Frame, Kind, topic
 from schema.house import SegmentEnd
 from schema.messages import encode
 from schema.streams import Stream
 
-SUFFIX = ".seg"
+__all__ = [
+    "CHUNK_BYTES",
+    "HASH_BYTES",
+    "WINDOW_BYTES",
+    "Segment",
+    "bases",
+    "cut",
+    "end_of_segment",
+    "failing",
+    "make_directory",
+    "save_beside",
+    "segment_path",
+    "sync_directory",
+    "sync_file",
+    "unwritten",
+    "write_all",
+    "write_whole",
+]
+
 CHUNK_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 17
-HASH_BYTES = 32
-
-
-def segment_path(directory: Path, base: int) -> Path:
-    """Return the file of the segment that begins at a position."""
-    return directory / f"{base:020d}{SUFFIX}"
-
-
-def bases(directory: Path) -> list[int]:
-    """Return where the segments of a stream begin, oldest first; none when there is no stream."""
-    try:
-        names = os.listdir(directory)  # noqa: PTH208 - four times faster, and asked at each tail
-    except FileNotFoundError:
-        return []
-    stems = (name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX))
-    return sorted(int(stem) for stem in stems if stem.isdecimal())
+MARK_BYTES = 38
+PARTS_MAX = 256  # Far below what a system takes at once.
 
 
 def make_directory(path: Path) -> None:
@@ -77,9 +87,19 @@ def sync_directory(path: Path) -> None:
 
 def write_whole(fd: int, data: bytes | memoryview) -> None:
     """Write all bytes; a system call may take fewer."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])
+
+
+def write_all(fd: int, parts: Sequence[bytes]) -> None:
+    """Write all parts, one behind the other, with one call where the system takes so many."""
+    if len(parts) > PARTS_MAX:
+        write_whole(fd, b"".join(parts))
+        return
+    written = os.writev(fd, parts)
+    if written < sum(map(len, parts)):
+        write_whole(fd, memoryview(b"".join(parts))[written:])
 
 
 def cut(path: Path, length: int) -> None:
@@ -119,16 +139,28 @@ def end_of_segment(stream: Stream, pos: int, digest: bytes, next_base: int, cloc
     return packed(stream, Kind.EOF, pos, times, encode([mark]), 0)
 
 
+@cache
+def snapshot_mark(stream: str) -> re.Pattern[bytes]:
+    """Return what the first 38 bytes of a record look like that holds a snapshot of a stream."""
+    kind = bytes((VERSION, Kind.SNAPSHOT))
+    return re.compile(re.escape(topic(stream) + MAGIC) + b".{8}" + re.escape(kind), re.DOTALL)
+
+
+MAKE_ROOM = "Make room or repair the disk: what was said is safe, the next start cuts the rest"
+
+
 @contextmanager
-def failing(path: Path) -> Iterator[None]:
+def failing(path: Path, hint: str = MAKE_ROOM) -> Iterator[None]:
     """Turn a failure of the system under this path into a JournalError."""
     try:
         yield
     except OSError as error:
-        raise JournalError(
-            f"{path} cannot be written: {error}",
-            "Make room or repair the disk: what was said is safe, the next start cuts the rest",
-        ).of_disk(error) from error
+        raise unwritten(path, error, hint) from error
+
+
+def unwritten(path: Path, error: OSError, hint: str = MAKE_ROOM) -> JournalError:
+    """Return the failure that says what the system said of a path."""
+    return JournalError(f"{path} cannot be written: {error}", hint).of_disk(error)
 
 
 class Segment:
@@ -136,14 +168,15 @@ class Segment:
 
     def __init__(self, directory: Path, base: int, stream: Stream) -> None:
         self.base = base
-        self.path = segment_path(directory, base)
         self.offset = 0
         self.last = 0  # the last position passed; 0 before the first
         self.sealed = False  # the end mark was passed
         self.holes = 0
+        self._leapt = False  # where it stands now was found by `seek` and not by reading
         self._stream = stream
-        self._held = Held(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-        self._fd = self._held.fd
+        self._fd, self.path = open_segment(directory, base)
+        self._held = Held(self._fd)
+        self._plain = self.path.name.endswith(SUFFIX)
 
     def frames(self, after: int, max_bytes: int) -> list[Frame]:
         """Return the next frames behind a position; none at the end of what is written so far."""
@@ -161,6 +194,7 @@ class Segment:
         """Go near the first record behind a position, by halves; what is passed is not looked at.
 
         A place is known by a valid record, so this needs no index, and damage cannot mislead it.
+        A message may hold the bytes of a record: where that leads astray, reading begins anew.
         """
         low, high = 0, os.fstat(self._fd).st_size
         while high - low > 2 * WINDOW_BYTES:
@@ -172,7 +206,20 @@ class Segment:
                 low, self.last = middle + at, frame.pos - 1
             else:
                 high = middle
-        self.offset = low
+        self.offset, self._leapt = low, low > 0
+
+    def snapshots(self) -> Iterator[Frame]:
+        """Yield the valid records of snapshots, newest first; all else is only leapt over."""
+        mark = snapshot_mark(self._stream.name)
+        high = os.fstat(self._fd).st_size
+        while high > 0:
+            low = max(0, high - CHUNK_BYTES)
+            data = os.pread(self._fd, high - low + MARK_BYTES - 1, low)
+            for at in reversed([found.start() for found in mark.finditer(data)]):
+                frame = self._whole(low + at)
+                if frame is not None:
+                    yield frame
+            high = low
 
     def skip_all(self) -> None:
         """Go to the end of what is written so far."""
@@ -182,8 +229,16 @@ class Segment:
 
     def settle(self) -> None:
         """Bring what was read to the disk, unless it is there for certain."""
-        if not self.sealed:
+        if not self.sealed and self._plain:
             sync_file(self._fd)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another file has taken its place since it was opened."""
+        try:
+            return self._plain and self.path.stat().st_ino != os.fstat(self._fd).st_ino
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Let go of the file."""
@@ -208,6 +263,10 @@ class Segment:
         self.offset += at
         return found if at else None
 
+    def _whole(self, offset: int) -> Frame | None:
+        data = os.pread(self._fd, FRAME_BYTES_MAX, offset)
+        return record_at(data, 0, self._stream.name)
+
     def _pass(self, frame: Frame) -> None:
         self.last = frame.last if frame.count else self.last
         self.sealed = end_mark(frame, self.base) is not None
@@ -217,6 +276,9 @@ class Segment:
         rest = self._rest()
         if record_at(rest, 0, self._stream.name):
             return True  # Written since.
+        if rest and self._leapt:
+            self.offset, self.last, self._leapt = 0, 0, False
+            return True
         behind = find_record(rest, 1, self._stream.name, max(self.last + 1, self.base))
         if behind < 0:
             return False

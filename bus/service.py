@@ -6,7 +6,7 @@ timers and the shutdown; an edge owns the outside world; a store owns a sink's s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -28,6 +28,39 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     ts_ns: int = 0
     mono_ns: int = 0
 
+    @property
+    def messages(self) -> tuple[Message | Local]:
+        """The one message, as of a run of one."""
+        return (self.message,)
+
+    def at(self, index: int) -> "Heard":
+        """Return the one input that this is."""
+        assert not index
+        return self
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Inputs side by side on one stream, as a frame brought them: each is looked at when needed."""
+
+    messages: Sequence[Message]
+    stream: int
+    pos: int  # of the first one
+    ts_ns: int
+    mono_ns: int
+
+    def at(self, index: int) -> Heard:
+        """Return one of them with its place."""
+        pos = self.pos + index
+        return Heard(self.messages[index], self.stream, pos, self.ts_ns, self.mono_ns)
+
+
+Input = Heard | Run
+
+
+def each(inputs: Iterable[Input]) -> list[Heard]:
+    """Return all inputs one by one."""
+    return [one.at(index) for one in inputs for index in range(len(one.messages))]
+
 
 Said = Message | Local
 """What a core returns: messages for its streams, effects for its edge, `Wake`, `CommandDone`, and
@@ -45,6 +78,11 @@ class Service(ABC):
     rereads: ClassVar[tuple[str, ...]] = ()
     """Streams that a sink without a store reads from their beginning at each start, and the others
     from their end. Its turns are not recorded, so what it folds of them is no part of `state`."""
+    joins: ClassVar[tuple[str, ...]] = ()
+    """Streams that a service without a cursor hears from their last snapshot on, given first, and
+    not from their end; from their beginning while nothing was said of how they stand."""
+    snapshots: ClassVar[tuple[str, ...]] = ()
+    """Own streams of which it says how they stand when it hears `SnapshotDue`."""
     foreign: ClassVar[bool] = False
     """It runs somebody's code, so a turn may decide otherwise when it is run again: no defect of
     the house, which then comes back without running turns again."""

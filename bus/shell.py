@@ -18,6 +18,7 @@ from bus.errors import DisplacedError, SettingsError
 from bus.house import House
 from bus.intake import wanted
 from bus.journals import DiskJournals
+from bus.keeper import limits_of
 from bus.lease import Lease
 from bus.log import Log
 from bus.pulse import Pulse
@@ -36,7 +37,7 @@ ORPHAN_S = 5.0
 CLOCK_WAIT_MS = 50
 STDIN = 0
 LOOK_NS = 500_000_000
-"""How often the files of its place are looked for: three of them, too dear for every pass."""
+"""How often its parent and the files of its place are looked for: too dear for every pass."""
 
 
 class Signals:
@@ -78,6 +79,7 @@ class Shell:
         self._wire = Wire(house.run, service)
         self._wire.watch(self._signals.fd)
         self._supervised = "SUPERVISOR_ENABLED" in os.environ
+        self._parent = os.getppid()
         if self._supervised:
             self._wire.watch(STDIN)
         self._pulse = Pulse(service, self._wire, clock)
@@ -119,7 +121,8 @@ class Shell:
         if edge is not None:
             self._wire.watch(edge.fd)
         self._wire.hear(wanted(parts.core))
-        journals = DiskJournals(self.house.journal_dir, self.clock)
+        limits = limits_of(self.house.settings.bus)
+        journals = DiskJournals(self.house.journal_dir, self.clock, limits)
         runner = Runner(parts, self._wire, journals, self._pulse, self._log, edge)
         runner.start()
         while not (why := self._ended(runner.wait(), draining=runner.draining)):
@@ -142,16 +145,18 @@ class Shell:
             return "its supervisor is gone"
         if draining:
             return "told to drain"
-        self._require_place()
+        now_ns = self.clock.mono_ns()
+        if now_ns >= self._look_ns:
+            self._look_ns = now_ns + LOOK_NS
+            self._require_place()
+            if self._supervised and os.getppid() != self._parent:
+                _leave_in_time()  # Where standard input is not its own, nothing else tells.
+                return "its supervisor is gone"
         return ""
 
     def _require_place(self) -> None:
         # Without its lease a second process could write the same journals; without its sockets
         # nobody new can hear it. Neither can be put back without a race; a start takes a second.
-        now_ns = self.clock.mono_ns()
-        if now_ns < self._look_ns:
-            return
-        self._look_ns = now_ns + LOOK_NS
         lost = self._wire.lost() if self._lease.held() else self._lease.path
         if lost is not None:
             raise DisplacedError(

@@ -55,6 +55,9 @@ STEPS = frozenset(
     }
 )
 
+TOLD = STEPS | frozenset(NAMES)
+"""All that leaves a line."""
+
 URGENT = frozenset(
     {
         *(orders.KillLevel, orders.InstrumentHalted, orders.OrderUnconfirmed),

@@ -26,6 +26,7 @@ class Request(msgspec.Struct):
     writer: JournalWriter
     fd: int
     pos: int
+    then: Callable[[int], object]  # what else is to be done with the descriptor
     error: OSError | None = None
 
 
@@ -45,7 +46,7 @@ class Syncer:
         if fd < 0:
             writer.confirm(pos)  # Remembered in memory: as safe as it will ever be.
         else:
-            self._asked.put(Request(writer, fd, pos))
+            self._asked.put(Request(writer, fd, pos, writer.in_background()))
 
     def settle(self) -> None:
         """Tell the writers what has reached the disk; JournalError when something did not."""
@@ -72,6 +73,9 @@ class Syncer:
 
     def _synced(self, request: Request) -> OSError | None:
         try:
+            request.then(
+                request.fd
+            )  # First: the end of a segment waits for this, not for the disk.
             self._sync(request.fd)
         except OSError as error:
             return error

@@ -159,6 +159,10 @@ def _event(message: Message) -> str:
             return f"by {m.by}: {m.code} {m.detail}".rstrip()
         case orders.OrderRejected() | orders.OrderCancelRejected() as m:
             return f"by the exchange: {m.code} {m.detail}".rstrip()
+        case orders.AccountSnapshot() as m:
+            parts = f", part {m.part} of {m.parts}" if m.parts > 1 else ""
+            halted = "".join(f", {one.symbol} halted" for one in m.halted)
+            return f"{m.level}{halted}, {len(m.orders)} orders open{parts}"
     return _state(message)
 
 

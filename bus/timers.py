@@ -17,6 +17,8 @@ class Timers:
 
     def due(self) -> list[Timer]:
         """Return the timers whose time has come, earliest first, each once."""
+        if not self.wakes:
+            return []
         now_ns = self._clock.market_ns()
         due = sorted((at, name) for name, at in self.wakes.items() if at <= now_ns)
         for _, name in due:

@@ -33,15 +33,19 @@ class Transport(ABC):
 
     @abstractmethod
     def receive(self) -> list[bytes]:
-        """Return the frames that are here, at most FRAMES_MAX."""
+        """Return the frames that the last `wait` found here, at most FRAMES_MAX."""
 
     @abstractmethod
     def commands(self) -> list[Command]:
-        """Return the commands that are here, each to be answered once."""
+        """Return the commands that the last `wait` found here, each to be answered once."""
 
     @abstractmethod
     def reply(self, done: CommandDone) -> None:
         """Answer a command; an asker that has left is no error."""
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        """Return how often something came that is no request, or one that came before."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:

@@ -5,18 +5,24 @@ one SUB to every publisher that it hears. Options and their reasons: reference o
 docs/adr/0002.
 """
 
-import os
-import stat
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import zmq
 
-from bus.errors import ProtocolError, SettingsError, UnreachableError
+from bus.answers import Answers, answer_of, new_request
+from bus.clock import SystemClock
+from bus.errors import UnreachableError
+from bus.sockets import inode_of, refuse_foreign, socket_path
 from bus.transport import FRAMES_MAX, Transport
 from schema.frame import FRAME_BYTES_MAX, topic
 from schema.house import Command, CommandDone
+
+__all__ = ["Subscriber", "Wire", "ask", "ask_all", "drain", "socket_path", "subscriber"]
 
 SEND_FRAMES_MAX = 256
 """With frames of at most 64 KiB, a stuck subscriber costs its publisher 16 MiB and no more."""
@@ -25,42 +31,35 @@ RECEIVE_FRAMES_MAX = 1000
 LINGER_MS = 250
 HANDSHAKE_MS = 2000
 RECONNECT_MS = 20
-SOCKET_PATH_BYTES_MAX = 100
+REQUEST_BYTES_MAX = 950_000
+PASS_BYTES = 1 << 16
+"""Requests of one pass stand in one record of a turn, which must fit a frame with all else."""
+DRAIN_BYTES = 1 << 16  # What is taken in one pass stays in the processor's cache until handled.
 
+_HERE = int(zmq.POLLIN)
 _request = msgspec.msgpack.Decoder(Command)
-_answer = msgspec.msgpack.Decoder(CommandDone)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def socket_path(run: Path, service: str, kind: str) -> Path:
-    """Return the path of a service's socket; SettingsError when the system cannot bind it."""
-    path = run / f"{service}.{kind}"
-    length = len(os.fsencode(path))
-    if length > SOCKET_PATH_BYTES_MAX:
-        raise SettingsError(
-            f"socket path {path} has {length} bytes, at most {SOCKET_PATH_BYTES_MAX} fit",
-            "Set RRR_RUN to a short directory on the internal disk, e.g. ~/.rrr",
-        )
-    return path
-
-
 class Wire(Transport):
-    """A service's sockets."""
+    """A service's sockets; with `counting` it knows how many listen to a stream."""
 
-    def __init__(self, run: Path, service: str) -> None:
+    def __init__(self, run: Path, service: str, *, counting: bool = False) -> None:
         self._run = run
         self._paths = (socket_path(run, service, "pub"), socket_path(run, service, "ctl"))
         for path in self._paths:
-            _refuse_foreign(path)
+            refuse_foreign(path)
         self._context = zmq.Context(io_threads=1)
-        self._pub = self._bound(zmq.PUB, self._paths[0])
+        self._pub = self._bound(zmq.XPUB if counting else zmq.PUB, self._paths[0])
         self._ctl = self._bound(zmq.ROUTER, self._paths[1])
-        self._inodes = tuple(_inode(path) for path in self._paths)
+        self._inodes = tuple(inode_of(path) for path in self._paths)
         self._sub = subscriber(self._context, run, ())
         self._poller = zmq.Poller()
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(self._ctl, zmq.POLLIN)
-        self._askers: dict[str, bytes] = {}
+        self._ready: list[Any] = []  # what `wait` found
+        self._answers = Answers()
+        self._listeners: Counter[bytes] = Counter()
         self.frames_dropped = 0
 
     def hear(self, streams: Iterable[str]) -> None:
@@ -70,7 +69,7 @@ class Wire(Transport):
     def lost(self) -> Path | None:
         """Return the socket of ours that is gone or another's: nobody new can reach us there."""
         for path, ours in zip(self._paths, self._inodes, strict=True):
-            if _inode(path) != ours:
+            if inode_of(path) != ours:
                 return path
         return None
 
@@ -82,8 +81,16 @@ class Wire(Transport):
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         if kind == zmq.ROUTER:
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if kind == zmq.XPUB:
+            socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # Else only the first and last are told.
         socket.bind(f"ipc://{path}")
         return socket
+
+    def listeners(self, stream: str) -> int:
+        """Return how many subscribers a stream has; only a wire that counts can say so."""
+        for said in drain(self._pub) if _has_more(self._pub) else ():
+            self._listeners[said[1:]] += 1 if said[0] else -1
+        return self._listeners[topic(stream)]
 
     def send(self, frame: bytes) -> None:
         self._pub.send(frame, zmq.NOBLOCK)
@@ -95,32 +102,50 @@ class Wire(Transport):
         self._poller.unregister(fd)
 
     def wait(self, timeout_ms: int) -> frozenset[int]:
-        return frozenset(
-            ready for ready, _ in self._poller.poll(timeout_ms) if isinstance(ready, int)
-        )
+        self._ready = [ready for ready, _ in self._poller.poll(timeout_ms)]
+        return frozenset(ready for ready in self._ready if isinstance(ready, int))
 
     def receive(self) -> list[bytes]:
-        return drain(self._sub)
+        return drain(self._sub) if self._sub in self._ready else []
 
     def commands(self) -> list[Command]:
+        return self._requests() if self._ctl in self._ready else []
+
+    def _requests(self) -> list[Command]:
         found = []
+        size = 0
         for _ in range(FRAMES_MAX):
             try:
                 identity, *parts = self._ctl.recv_multipart(zmq.NOBLOCK)
-                command = _request.decode(parts[-1])
+                command = _request.decode(parts[-1][: REQUEST_BYTES_MAX + 1])
             except zmq.Again:
                 break
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
                 self.frames_dropped += 1  # Garbage gets no answer; its sender times out.
                 continue
-            self._askers[command.request_id] = identity
-            found.append(command)
+            known = self._answers.take(identity, command)
+            if isinstance(known, CommandDone):
+                self._answer(identity, known)
+            elif known is not None:
+                found.append(known)
+                size += len(parts[-1])
+            if size >= PASS_BYTES:
+                break
         return found
 
     def reply(self, done: CommandDone) -> None:
-        identity = self._askers.pop(done.request_id, None)
-        if identity is None:
-            return
+        for identity in self._answers.give(done):
+            self._answer(identity, done)
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        answers = self._answers
+        return (
+            ("requests_unread", self.frames_dropped),
+            ("requests_repeated", answers.repeated),
+            ("requests_confused", answers.confused),
+        )
+
+    def _answer(self, identity: bytes, done: CommandDone) -> None:
         try:
             self._ctl.send_multipart((identity, _encoder.encode(done)), zmq.NOBLOCK)
         except zmq.ZMQError:
@@ -132,37 +157,22 @@ class Wire(Transport):
             path.unlink(missing_ok=True)
 
 
-def _inode(path: Path) -> int:
-    try:
-        return os.lstat(path).st_ino
-    except FileNotFoundError:
-        return -1
-
-
-def _refuse_foreign(path: Path) -> None:
-    # libzmq unlinks whatever stands at the path, a database as readily as a stale socket.
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise SettingsError(
-            f"{path} is needed for a socket, and something else is there",
-            "Move that file away: binding would delete it",
-        )
+def _connecting(context: "zmq.Context[zmq.Socket[bytes]]", kind: int) -> "zmq.Socket[bytes]":
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    return socket
 
 
 def subscriber(
     context: "zmq.Context[zmq.Socket[bytes]]", run: Path, streams: Iterable[str]
 ) -> "zmq.Socket[bytes]":
     """Return a SUB socket connected to the owners of the streams."""
-    socket = context.socket(zmq.SUB)
-    socket.setsockopt(zmq.LINGER, 0)
+    socket = _connecting(context, zmq.SUB)
     socket.setsockopt(zmq.RCVHWM, RECEIVE_FRAMES_MAX)
     socket.setsockopt(zmq.SNDHWM, 0)  # Else subscriptions beyond 1000 are lost.
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     subscribe(socket, run, streams)
     return socket
 
@@ -177,15 +187,18 @@ def subscribe(socket: "zmq.Socket[bytes]", run: Path, streams: Iterable[str]) ->
 
 
 def drain(socket: "zmq.Socket[bytes]") -> list[bytes]:
-    """Return the frames that wait at a socket, at most FRAMES_MAX."""
-    frames: list[bytes] = []
-    receive, here, more = socket.recv, zmq.NOBLOCK, frames.append
-    try:
-        for _ in range(FRAMES_MAX):
-            more(receive(here))
-    except zmq.Again:
-        pass
+    """Return the frames of a socket that has some, at most FRAMES_MAX or what ends DRAIN_BYTES."""
+    frames = [socket.recv(zmq.NOBLOCK)]
+    size = len(frames[0])
+    while len(frames) < FRAMES_MAX and size < DRAIN_BYTES and _has_more(socket):
+        frames.append(socket.recv(zmq.NOBLOCK))
+        size += len(frames[-1])
     return frames
+
+
+def _has_more(socket: "zmq.Socket[bytes]") -> bool:
+    # To be told by an exception costs twice as much.
+    return bool(int(socket.get(zmq.EVENTS)) & _HERE)
 
 
 class Subscriber:
@@ -197,8 +210,7 @@ class Subscriber:
 
     def receive(self, timeout_ms: int) -> list[bytes]:
         """Return frames as soon as there are any; an empty list when time is up."""
-        self._socket.poll(timeout_ms)
-        return drain(self._socket)
+        return drain(self._socket) if self._socket.poll(timeout_ms) else []
 
     def close(self) -> None:
         """Leave the bus."""
@@ -206,71 +218,80 @@ class Subscriber:
 
 
 def ask(
-    run: Path, service: str, verb: str, args: tuple[str, ...] = (), timeout_ms: int = 500
+    run: Path,
+    service: str,
+    verb: str,
+    args: tuple[str, ...] = (),
+    timeout_ms: int = 500,
+    *,
+    even_late: bool = False,
+    request_id: str = "",
 ) -> CommandDone:
-    """Return a service's answer to a command; UnreachableError when none comes in time."""
-    done = ask_all(run, (service,), verb, args, timeout_ms)[service]
+    """Return a service's answer to a command; UnreachableError when none comes in time.
+
+    What is read later is not done, unless `even_late`; what is asked twice by an id is done once.
+    """
+    asking = _Asking(
+        new_request(verb, args, 0 if even_late else timeout_ms, request_id), timeout_ms
+    )
+    done = asking.ask(run, (service,))[service]
     if done is None:
         raise UnreachableError(
-            f"{service} does not answer `{verb}` within {timeout_ms} ms",
+            f"{service} does not answer `{verb}` within {timeout_ms} ms"
+            + ("" if asking.sent else ": nobody serves its control socket"),
             f"`supervisorctl status {service}` and logs/system/{service}.out say why",
         )
     return done
 
 
 def ask_all(
-    run: Path,
-    services: Sequence[str],
-    verb: str,
-    args: tuple[str, ...] = (),
-    timeout_ms: int = 500,
+    run: Path, services: Sequence[str], verb: str, args: tuple[str, ...] = (), timeout_ms: int = 500
 ) -> Mapping[str, CommandDone | None]:
     """Ask several services the same at once; None for each that did not answer in time."""
-    context = zmq.Context(io_threads=1)
-    poller = zmq.Poller()
-    names: dict[zmq.Socket[bytes], str] = {}
-    for service in services:
-        socket = _asker(context, run, service, verb, args)
-        names[socket] = service
-        poller.register(socket, zmq.POLLIN)
-    answers = _collect(poller, names, timeout_ms)
-    context.destroy(linger=0)
-    return {service: answers.get(service) for service in services}
+    return _Asking(new_request(verb, args, timeout_ms), timeout_ms).ask(run, services)
 
 
-def _asker(
-    context: "zmq.Context[zmq.Socket[bytes]]",
-    run: Path,
-    service: str,
-    verb: str,
-    args: tuple[str, ...],
-) -> "zmq.Socket[bytes]":
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(f"ipc://{socket_path(run, service, 'ctl')}")
-    who = os.environ.get("USER") or f"uid{os.getuid()}"
-    by = f"{who}:{os.getpid()}"
-    request = Command(request_id=os.urandom(8).hex(), verb=verb, args=args, by=by)
-    socket.send(_encoder.encode(request), zmq.NOBLOCK)
-    return socket
+class _Asking:
+    """One request on its way to some services, until all have answered or time is up."""
 
+    def __init__(self, command: Command, timeout_ms: int) -> None:
+        self.sent = 0
+        self._clock = SystemClock()
+        self._until_ns = self._clock.mono_ns() + timeout_ms * 1_000_000
+        self._request = _encoder.encode(command)
+        self._poller = zmq.Poller()
+        self._answers: dict[str, CommandDone | None] = {}
 
-def _collect(
-    poller: zmq.Poller, names: "dict[zmq.Socket[bytes], str]", timeout_ms: int
-) -> dict[str, CommandDone]:
-    answers: dict[str, CommandDone] = {}
-    while len(answers) < len(names):
-        ready = poller.poll(timeout_ms)
-        if not ready:
-            break
-        for socket, _ in ready:
-            assert isinstance(socket, zmq.Socket)
-            try:
-                answers[names[socket]] = _answer.decode(socket.recv(zmq.NOBLOCK))
-            except msgspec.MsgspecError as error:
-                raise ProtocolError(
-                    f"{names[socket]} answered in a way that this rrr does not read: {error}",
-                    "Its code differs from the tree: restart it",
-                ) from error
-            poller.unregister(socket)
-    return answers
+    def ask(self, run: Path, services: Sequence[str]) -> Mapping[str, CommandDone | None]:
+        """Return the answers, None for those that did not come."""
+        context = zmq.Context(io_threads=1)
+        waiting: dict[zmq.Socket[bytes], str] = {}
+        try:
+            for service in services:
+                socket = _connecting(context, zmq.DEALER)
+                socket.setsockopt(zmq.IMMEDIATE, 1)  # No queue for one who may never come.
+                socket.connect(f"ipc://{socket_path(run, service, 'ctl')}")
+                waiting[socket] = service
+                self._poller.register(socket, zmq.POLLOUT)
+            while waiting and (ready := self._poller.poll(self._left_ms())):
+                for socket, event in ready:
+                    self._speak(socket, event, waiting)
+        finally:
+            context.destroy(linger=0)
+        return {service: self._answers.get(service) for service in services}
+
+    def _left_ms(self) -> int:
+        return max(0, (self._until_ns - self._clock.mono_ns()) // 1_000_000)
+
+    def _speak(self, socket: Any, event: int, waiting: "dict[zmq.Socket[bytes], str]") -> None:
+        if event & zmq.POLLIN:
+            name = waiting.pop(socket)
+            self._poller.unregister(socket)
+            data = socket.recv(zmq.NOBLOCK)
+            socket.close()
+            self._answers[name] = answer_of(name, data)
+        else:  # Connected: only now can it be said that the request was sent at all.
+            with suppress(zmq.Again):  # It has gone again.
+                socket.send(self._request, zmq.NOBLOCK)
+                self.sent += 1
+                self._poller.register(socket, zmq.POLLIN)
