@@ -2,12 +2,14 @@
 
 import os
 import sys
-from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
 from bus.errors import HouseError
 from bus.plain import printable
+from services.rrr.verbs import Verbs
 
 MESSAGE_CHARS = 2000
 
@@ -35,33 +37,7 @@ VERBS = {
 """Each verb, the question that it answers, and the file that it lives in."""
 
 
-class Verbs(click.Group):
-    """The verbs by question; a verb's file is imported when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        command = getattr(import_module(VERBS[cmd_name][1]), cmd_name.replace("-", "_"))
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for group in dict.fromkeys(group for group, _ in VERBS.values()):
-            names = [name for name, (of, _) in VERBS.items() if of == group]
-            rows = [(name, self._short_help(ctx, name)) for name in names]
-            with formatter.section(group):
-                formatter.write_dl(rows)
-
-    def _short_help(self, ctx: click.Context, name: str) -> str:
-        command = self.get_command(ctx, name)
-        assert command is not None
-        return command.get_short_help_str(70)
-
-
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Verbs, table=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 def rrr() -> None:
     """Operate the house: local-first algorithmic trading.
 
@@ -72,11 +48,21 @@ def rrr() -> None:
 
 def main() -> None:
     """Run the command line; a failure is one message and its exit code."""
+    _write_any_character()
     try:
         rrr.main(args=[_readable(word) for word in sys.argv[1:]], prog_name="rrr")
     except HouseError as error:
         click.echo(f"rrr: {_shortened(printable(str(error)))}", err=True)
         sys.exit(error.exit_code)
+
+
+def _write_any_character() -> None:
+    """Let a terminal or a pipe that lacks a character have its number, and a closed one nothing."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _readable(word: str) -> str:

@@ -57,13 +57,13 @@ class Chain(msgspec.Struct):
 def chain_of(house: House, order_id: str) -> Chain:
     """Return the way of an order; its steps are empty when no journal knows it."""
     chain = Chain(order_id)
-    events = list(reversed(list(_events(house, order_id))))
+    events = list(reversed(list(events_of(house, order_id))))
     verdict = _verdict(house, order_id, events)
     wish = _intent(house, order_id, events, verdict)
     decided = _decision(house, order_id, wish) if wish is not None else None
-    above = _above(house, decided or wish, chain.missing) if wish is not None else []
+    led = above(house, decided or wish, chain.missing) if wish is not None else []
     middle = [decided, *_waited_for(house, decided, wish), wish, verdict]
-    chain.steps = [*above, *(seen for seen in middle if seen is not None), *events]
+    chain.steps = [*led, *(seen for seen in middle if seen is not None), *events]
     if wish is not None and isinstance(wish.message, OrderIntent):
         chain.intent = wish.message
     _note_gaps(chain, decided, wish, verdict)
@@ -73,7 +73,7 @@ def chain_of(house: House, order_id: str) -> Chain:
     return chain
 
 
-def _events(house: House, order_id: str) -> Iterator[Seen]:
+def events_of(house: House, order_id: str) -> Iterator[Seen]:
     """Yield what the gateway said of the order, newest first, back to its first word."""
     for seen in said_with(house.journal_dir, ORDER, order_id):
         if getattr(seen.message, "client_order_id", "") != order_id:
@@ -173,8 +173,8 @@ def _waited_for(house: House, decided: Seen | None, wish: Seen | None) -> list[S
     return [seen] if seen is not None else []
 
 
-def _above(house: House, seen: Seen, missing: list[str]) -> list[Seen]:
-    """Return what led to a step, oldest first."""
+def above(house: House, seen: Seen, missing: list[str]) -> list[Seen]:
+    """Return what led to a step, oldest first, back to the fill of another order or a tick."""
     found: list[Seen] = []
     while seen.message.cause != (0, 0) and len(found) < UP_MAX:
         number, pos = seen.message.cause

@@ -1,4 +1,4 @@
-"""Finds records in a journal's files by what they hold, and by when they were written.
+"""Finds records in a journal's files, compressed or not, by what they hold and by their time.
 
 Nothing is indexed: a needle of bytes is looked for in the raw file, a time by halves. What is found
 counts only when a whole record with a valid checksum stands there.
@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bus.archive import bases, open_segment, read_head, read_segment
+from bus.held import Held
 from bus.repair import MAGIC_AT, find_record, record_at
-from bus.segments import WINDOW_BYTES, bases, segment_path
+from bus.segments import WINDOW_BYTES
 from schema.frame import FRAME_BYTES_MAX, HEADER_BYTES, MAGIC, Frame
 from schema.streams import Stream
+
+HEAD_BYTES = 4096
+"""More than the mark that a segment begins with."""
 
 LOOK_BACK_BYTES = 16 << 20
 """How far before a time something is looked for that was said just before it."""
@@ -28,7 +33,7 @@ def holding(journals: Path, stream: Stream, needle: bytes) -> Iterator[Frame]:
     directory = directory_of(journals, stream)
     for base in reversed(bases(directory)):
         with suppress(FileNotFoundError):  # Retention was faster.
-            yield from _found(segment_path(directory, base).read_bytes(), stream, needle)
+            yield from _found(read_segment(directory, base), stream, needle)
 
 
 def holding_before(
@@ -38,35 +43,46 @@ def holding_before(
 
     Only a bounded stretch before that time is looked at, and nothing older than `oldest_ns`.
     """
-    directory = directory_of(journals, stream)
     left = LOOK_BACK_BYTES
-    for base in reversed(bases(directory)):
-        with suppress(FileNotFoundError), segment_path(directory, base).open("rb") as file:
-            end = _offset(file.fileno(), stream, wall_ns) + 2 * WINDOW_BYTES + FRAME_BYTES_MAX
-            begin = max(0, end - left - FRAME_BYTES_MAX)
-            data = os.pread(file.fileno(), end - begin, begin)
-            yield from (one for one in _found(data, stream, needle) if one.ts_ns <= wall_ns)
-            left -= len(data)
-            first = _first(data, stream)
-            if left <= 0 or (first is not None and first.ts_ns < oldest_ns):
-                return
+    for fd in _begun_by(directory_of(journals, stream), stream, wall_ns):
+        end = _offset(fd, stream, wall_ns) + 2 * WINDOW_BYTES + FRAME_BYTES_MAX
+        begin = max(0, end - left - FRAME_BYTES_MAX)
+        data = os.pread(fd, end - begin, begin)
+        yield from (one for one in _found(data, stream, needle) if one.ts_ns <= wall_ns)
+        left -= len(data)
+        first = _first(data, stream)
+        if left <= 0 or (first is not None and first.ts_ns < oldest_ns):
+            return
 
 
 def position_at(journals: Path, stream: Stream, wall_ns: int) -> int:
     """Return a position that was written before a time, and not long before; 0 without one."""
-    directory = directory_of(journals, stream)
-    for base in reversed(bases(directory)):
-        with suppress(FileNotFoundError), segment_path(directory, base).open("rb") as file:
-            offset = _offset(file.fileno(), stream, wall_ns)
-            frame = _first(os.pread(file.fileno(), 2 * WINDOW_BYTES, offset), stream)
-            if frame is not None and frame.ts_ns < wall_ns:
-                return max(0, frame.pos - 1)
+    for fd in _begun_by(directory_of(journals, stream), stream, wall_ns):
+        offset = _offset(fd, stream, wall_ns)
+        frame = _first(os.pread(fd, 2 * WINDOW_BYTES, offset), stream)
+        if frame is not None and frame.ts_ns < wall_ns:
+            return max(0, frame.pos - 1)
     return 0
 
 
 def newest_first(journals: Path, stream: Stream) -> Iterator[Frame]:
     """Yield all records of a stream, newest first."""
     return holding(journals, stream, MAGIC)
+
+
+def _begun_by(directory: Path, stream: Stream, wall_ns: int) -> Iterator[int]:
+    """Yield the segments that were begun by then, newest first; each is closed at the next one.
+
+    Of later ones only the head is looked at, so that it is not unpacked.
+    """
+    for base in reversed(bases(directory)):
+        with suppress(FileNotFoundError):  # Retention was faster.
+            first = _first(read_head(directory, base, HEAD_BYTES), stream)
+            if first is not None and first.ts_ns > wall_ns:
+                continue
+            held = Held(open_segment(directory, base)[0])
+            yield held.fd
+            held.close()
 
 
 def _offset(fd: int, stream: Stream, wall_ns: int) -> int:

@@ -85,7 +85,8 @@ def _tell_gateway(run: Path, level: str, why: str, *, as_json: bool) -> HouseErr
     if not socket_path(run, "gateway", "ctl").exists():
         return UnreachableError("the gateway does not run", "Start the house: `rrr up`")
     try:
-        done = ask(run, "gateway", "kill", (level, why), ANSWER_MS)
+        # A kill that is read late is a kill: whoever asked for it wants it all the more by then.
+        done = ask(run, "gateway", "kill", (level, why), ANSWER_MS, even_late=True)
     except UnreachableError as error:
         return error
     if not done.ok:

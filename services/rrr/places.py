@@ -1,32 +1,78 @@
-"""Where on a stream a watcher begins: `beginning`, `end`, -N, a position, a time, or a time ago."""
+"""Where on a stream one begins: `beginning`, `end`, -N, a position, a time, `snapshot`.
+
+Here a place is read and written; `starts` finds it in a journal.
+"""
 
 import re
+from typing import Literal
 
 import click
+import msgspec
 
-from bus.journal import JournalReader
-from schema.frame import N_MASK
-from schema.units import DAY_NS, MINUTE_NS, SECOND_NS, parse_iso
+from schema.frame import EPOCH_SHIFT, N_MASK, epoch_of, position
+from schema.units import DAY_NS, MINUTE_NS, SECOND_NS, iso, parse_iso
 
 UNITS_NS = {"s": SECOND_NS, "m": MINUTE_NS, "h": 60 * MINUTE_NS, "d": DAY_NS}
-FORMS = "beginning, end, -N, a position, @ISO-TIME or @-10m"
+FORMS = "beginning, end, -N, a position, EPOCH:N, @ISO-TIME, @-10m or snapshot"
+EPOCH_MAX = (1 << (63 - EPOCH_SHIFT)) - 1
+COUNT_DIGITS_MAX = 12
 
-_span = re.compile(r"(\d+)([smhd])")
+_span = re.compile(r"([0-9]{1,9})([smhd])")
+_number = re.compile(r"[0-9]{1,19}")
+_pair = re.compile(r"([0-9]{1,8}):([0-9]{1,13})")
+_back = re.compile(rf"-([0-9]{{1,{COUNT_DIGITS_MAX}}})")
+
+Kind = Literal["beginning", "end", "snapshot", "back", "position", "time", "ago"]
 
 
-def after_and_since(reader: JournalReader, offset: str, now_ns: int) -> tuple[int, int]:
-    """Return the position to read behind, and the wall time before which to skip."""
-    if offset == "end":
-        return reader.last(), 0
-    if offset == "beginning":
-        return 0, 0
-    if offset.startswith("@"):
-        return 0, _moment_ns(offset[1:], now_ns)
-    if re.fullmatch(r"-\d+", offset):
-        return _before_end(reader.last(), int(offset[1:])), 0
-    if offset.isdecimal():
-        return int(offset) - 1, 0
-    raise click.UsageError(f"no place {offset!r} on a stream; expected {FORMS}")
+class Place(msgspec.Struct, frozen=True):
+    """A place as a person means it; `number`: messages, a position, or nanoseconds."""
+
+    kind: Kind
+    number: int = 0
+
+
+def read_place(text: str) -> Place:
+    """Return the place that a text means; UsageError when it means none."""
+    match text:
+        case "beginning" | "end" | "snapshot":
+            return Place(text)
+    if found := _back.fullmatch(text):
+        return Place("back", int(found[1]))
+    if text.startswith("@-"):
+        return Place("ago", span_ns(text[2:]))
+    if text.startswith("@"):
+        return Place("time", _moment_ns(text[1:]))
+    return Place("position", read_position(text, FORMS))
+
+
+def place_text(place: Place) -> str:
+    """Return a place as a person writes it."""
+    match place.kind:
+        case "back":
+            return f"-{place.number}"
+        case "position":
+            return position_text(place.number)
+        case "time":
+            return f"@{iso(place.number)}"
+        case "ago":
+            return f"@-{place.number // SECOND_NS}s"
+        case _:
+            return place.kind
+
+
+def read_position(text: str, expected: str = "a position, as 3298534883332 or 3:4") -> int:
+    """Return the position that an integer or EPOCH:N means; UsageError when it means none."""
+    if (pair := _pair.fullmatch(text)) and int(pair[1]) <= EPOCH_MAX and int(pair[2]) <= N_MASK:
+        return position(int(pair[1]), int(pair[2]))
+    if _number.fullmatch(text) and epoch_of(int(text)) <= EPOCH_MAX:
+        return int(text)
+    raise click.UsageError(f"no place {text!r} on a stream; expected {expected}")
+
+
+def position_text(pos: int) -> str:
+    """Return a position as EPOCH:N."""
+    return f"{epoch_of(pos)}:{pos & N_MASK}"
 
 
 def span_ns(text: str) -> int:
@@ -39,13 +85,7 @@ def span_ns(text: str) -> int:
     return int(found[1]) * UNITS_NS[found[2]]
 
 
-def _before_end(last: int, count: int) -> int:
-    return last - min(count, (last & N_MASK) + 1)
-
-
-def _moment_ns(text: str, now_ns: int) -> int:
-    if text.startswith("-"):
-        return now_ns - span_ns(text[1:])
+def _moment_ns(text: str) -> int:
     try:
         return parse_iso(text)
     except ValueError as error:

@@ -64,7 +64,11 @@ def said_with(journals: Path, name: str, text: str, *, part: bool = False) -> It
 
     `part`: it may be a part of a field as well.
     """
-    needle = text.encode() if part else msgspec.msgpack.encode(text)
+    return said_holding(journals, name, text.encode() if part else msgspec.msgpack.encode(text))
+
+
+def said_holding(journals: Path, name: str, needle: bytes) -> Iterator[Seen]:
+    """Yield the messages of the records that hold some bytes, newest first."""
     for frame in holding(journals, STREAMS[name], needle):
         yield from reversed(opened(frame))
 

@@ -65,6 +65,7 @@ class Services:
 
     def _answer(self) -> Iterator[tuple[str, ...]]:
         for name, wire in self.wires.items():
+            wire.wait(0)
             for command in wire.commands():
                 yield (name, command.verb, *command.args)
                 ok, text, body = self.answers[name, command.verb]

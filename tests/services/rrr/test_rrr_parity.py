@@ -118,7 +118,7 @@ def test_a_day_whose_journals_are_gone_is_refused(person: Person) -> None:
     files_of(person.house, "engine.intent")[0].unlink()
     done = person.asks(NAME, "--day", DATE)
     assert "is no longer kept" in str(done.exception)
-    assert "Journals of engine.intent are kept 30 days" in str(done.exception)
+    assert "Journals of engine.intent are kept 3650 days" in str(done.exception)
 
 
 def test_a_strategy_that_did_not_run_is_told(person: Person, told: Told) -> None:
