@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from services.rrr.screen import table
-from tests.bench import core, edited, oracle, startup
+from tests.bench import bus, core, edited, oracle, startup
 from tests.bench.figure import Figure
 
 FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
     "core": lambda: chain(core.measure(), oracle.measure(), edited.measure()),
     "startup": startup.measure,
+    "bus": bus.measure,
 }
 
 
@@ -29,7 +30,18 @@ def main(only: list[str]) -> None:
     if sys.stdout.isatty():
         head = ("NAME", "OURS", "RAW", "RATIO", "UNIT")
         lines = table([head, *(figure.cells() for figure in figures)])
-        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+        sys.stdout.write("\n" + "\n".join([*lines, *_batches(figures)]) + "\n")
+
+
+def _batches(figures: list[Figure]) -> list[str]:
+    found = {figure.name: figure.batches for figure in figures if figure.batches}
+    if not found:
+        return []
+    sizes = sorted({size for counts in found.values() for size in counts})
+    rows = [
+        (name, *(str(counts.get(size, "")) for size in sizes)) for name, counts in found.items()
+    ]
+    return ["", *table([("MESSAGES A FRAME, UP TO", *map(str, sizes)), *rows])]
 
 
 if __name__ == "__main__":
