@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up down test check bench lab lab-install lock install
+.PHONY: help up down test check bench chaos fuzz lab lab-install lock install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,8 @@ help:
 	@echo "make test    install what is missing, run the fast tests"
 	@echo "make check   format, lint, types and every test: exactly what CI runs"
 	@echo "make bench   measure (ONLY=startup for one family)"
+	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n)"
+	@echo "make fuzz    bytes of chance for all that reads what others wrote (SECONDS=n TARGET=name)"
 	@echo "make lab     notebooks over what the house keeps, at an address that it prints"
 	@echo "make lab-install  install what notebooks need, and start nothing"
 	@echo "make lock    write requirements.lock and lab.lock anew from pyproject.toml"
@@ -49,10 +51,16 @@ check: lab-install
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
 	$(BIN)/python -m pytest -n 2 -m slow --durations=5 --ignore=tests/system
-	$(BIN)/python -m pytest -m slow --durations=10 tests/system
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=10 tests/system
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+chaos: install
+	@$(BIN)/python -m tests.chaos $(ONLY)
+
+fuzz: install
+	@$(BIN)/python -m tests.fuzz
 
 # For this machine alone, behind a token that is made anew at each start; it calls nobody.
 lab: lab-install

@@ -1,7 +1,6 @@
 """Random schedules of one publisher and several subscribers, and what must hold after each step.
 
-`Rules` names every decision that a wrong system takes differently; each mutant is one of them
-turned round. The parts under test are the shipped ones.
+The parts under test are the shipped ones; what a wrong system does differently is in mutants.py.
 """
 
 import random
@@ -9,61 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
-import msgspec
-
 from bus.errors import JournalError
-from bus.merge import Merge, Step
-from bus.record import JournalWriter, packed
-from schema.frame import N_MASK, Frame, Kind, epoch_of, unpack
+from bus.merge import Step
+from bus.record import JournalReader, JournalWriter, packed
+from schema.frame import Frame, Kind, epoch_of, unpack
 from schema.messages import encode
+from tests.bus.mutants import Rules
 from tests.bus.rigs import Rig, numbers, said
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """The system as it ships; a mutant differs in one of these."""
-
-    merge: type[Merge] = Merge
-    epoch_from_journal: bool = False
-    send_before_append: bool = False
-    send_before_sync: bool = False
-    commit_apart: bool = False
-    retry_sync: bool = False
-
-
-class AcceptsGap(Merge):
-    def _follows(self, frame: Frame) -> bool:
-        return epoch_of(frame.pos) == epoch_of(self.pos)
-
-
-class IgnoresEpoch(Merge):
-    def _follows(self, frame: Frame) -> bool:
-        return frame.pos & N_MASK <= (self.pos & N_MASK) + 1
-
-
-class NoDedupe(Merge):
-    def live(self, frame: Frame) -> Step:
-        if frame.kind != Kind.DATA or frame.pos > self.pos + 1:
-            return super().live(frame)
-        self.pos = frame.last
-        return Step("deliver")
-
-
-class NoHeartbeat(Merge):
-    def heartbeat(self, last_pos: int) -> bool:
-        return False
-
-
-MUTANTS: dict[str, Rules] = {
-    "accepts a gap": Rules(merge=AcceptsGap),
-    "does not check the epoch": Rules(merge=IgnoresEpoch),
-    "does not drop repeats": Rules(merge=NoDedupe),
-    "has no heartbeat": Rules(merge=NoHeartbeat),
-    "takes the epoch from the journal": Rules(epoch_from_journal=True),
-    "sends before it appends": Rules(send_before_append=True),
-    "sends before it syncs": Rules(send_before_sync=True),
-    "commits position and rows apart": Rules(commit_apart=True),
-    "retries a failed sync": Rules(retry_sync=True),
-}
 
 
 class Publisher:
@@ -75,6 +26,7 @@ class Publisher:
         self.truth: dict[int, int] = {}  # position → what was said there first
         self.promised = 0  # a position that no power cut may take
         self.said = 0
+        self.unwritten: list[list[int]] = []
 
     def start(self) -> list[bytes]:
         epoch = None
@@ -92,15 +44,38 @@ class Publisher:
         self.said += count
         if self.rng.random() < 0.05:
             return self._die(payloads)
+        if self.rules.publish_first:
+            return self._publish_first(payloads)
         frames = self.writer.append([said(n) for n in payloads])
         self._note(frames[0], payloads)
         if self.rig.stream.durability == "A" and not self.rules.send_before_sync:
             self.sync()
         return frames if self.writer else []
 
+    def _publish_first(self, payloads: list[int]) -> list[bytes]:
+        self._write_rest()
+        frame = self._frame(payloads)
+        self._note(frame, payloads)
+        self.unwritten.append(payloads)
+        return [frame]
+
+    def _write_rest(self) -> None:
+        for payloads in self.unwritten:
+            assert self.writer is not None
+            self.writer.append([said(n) for n in payloads])
+        self.unwritten.clear()
+
+    def _frame(self, payloads: list[int]) -> bytes:
+        writer = self.writer
+        assert writer is not None
+        times = self.rig.clock.wall_ns(), self.rig.clock.mono_ns()
+        body = encode([said(n) for n in payloads])
+        return packed(writer.stream, Kind.DATA, writer.last + 1, times, body, len(payloads))
+
     def sync(self) -> None:
         if self.writer is None:
             return
+        self._write_rest()
         try:
             self.writer.sync()
         except JournalError:
@@ -116,18 +91,15 @@ class Publisher:
         if self.writer is not None:
             self.writer._release()
         self.writer = None
+        self.unwritten.clear()
 
     def _die(self, payloads: list[int]) -> list[bytes]:
-        writer = self.writer
-        assert writer is not None
+        assert self.writer is not None
         sent: list[bytes] = []
         if self.rules.send_before_append:
-            times = self.rig.clock.wall_ns(), self.rig.clock.mono_ns()
-            body = encode([said(n) for n in payloads])
-            frame = packed(writer.stream, Kind.DATA, writer.last + 1, times, body, len(payloads))
-            sent = [frame]
-        elif self.rng.random() < 0.5:
-            self._note(writer.append([said(n) for n in payloads])[0], payloads)
+            sent = [self._frame(payloads)]
+        elif self.rng.random() < 0.5 and not self.unwritten:
+            self._note(self.writer.append([said(n) for n in payloads])[0], payloads)
         self.kill()
         return sent
 
@@ -145,9 +117,12 @@ class Subscriber:
         self.inbox: deque[bytes] = deque()
         self.rows: list[tuple[int, int]] = []
         self.merge = rules.merge()
-        self.reader = rig.journals.reader(rig.stream)
+        self.reader = self.open()
         self.committed = (0, 0)  # position, number of rows
         self.ahead = 0
+
+    def open(self) -> JournalReader:
+        return self.rig.journals.reader(self.rig.stream)
 
     def take(self) -> None:
         frame = unpack(self.inbox.popleft())
@@ -179,7 +154,7 @@ class Subscriber:
         pos, count = self.committed
         self.merge = self.rules.merge(pos)
         self.reader.close()
-        self.reader = self.rig.journals.reader(self.rig.stream)
+        self.reader = self.open()
         del self.rows[count:]
         self.inbox.clear()
 
@@ -188,6 +163,9 @@ class Subscriber:
             data = frame.kind == Kind.DATA
             payloads = numbers(self.rig.stream, frame.body) if data else [0]
             self.rows += list(enumerate(payloads, frame.pos))[step.skip :]
+
+
+Action = tuple[int, bool, Callable[[], None]]
 
 
 class World:
@@ -204,31 +182,38 @@ class World:
         self.lost: set[int] = set()
 
     def run(self, steps: int) -> None:
-        self._send(self.publisher.start())
+        self.start()
         for _ in range(steps):
             self._step()
             self._check()
         self._settle()
 
+    def start(self) -> None:
+        if self.publisher.writer is None:
+            self._send(self.publisher.start())
+
     def _step(self) -> None:
+        possible = [(weight, act) for weight, can, act in self.actions() if can]
+        self.rng.choices([act for _, act in possible], [weight for weight, _ in possible])[0]()
+
+    def actions(self) -> list[Action]:
+        """Return weight, whether it can be, and what it is, of all that may happen next."""
         alive = self.publisher.writer is not None
         one = self.rng.choice(self.subscribers)
-        actions: list[tuple[int, bool, Callable[[], None]]] = [
+        return [
             (40, alive, lambda: self._send(self.publisher.publish())),
             (10, alive, lambda: one.heartbeat(self._last())),
             (40, bool(one.inbox), one.take),
             (14, True, one.commit),
             (3, True, one.crash),
             (3, alive, self._kill),
-            (6, not alive, lambda: self._send(self.publisher.start())),
+            (6, not alive, self.start),
             (4, alive, self.publisher.sync),
             (1, alive and self.rig.sync_can_fail, self._fail_sync),
             (5, True, self._cut_power),
             (2, bool(self.sent), lambda: one.inbox.appendleft(self.rng.choice(self.sent))),
             (1, not alive, self._forget),
         ]
-        possible = [(weight, act) for weight, can, act in actions if can]
-        self.rng.choices([act for _, act in possible], [weight for weight, _ in possible])[0]()
 
     def _last(self) -> int:
         assert self.publisher.writer is not None
@@ -268,8 +253,7 @@ class World:
         self.rig.forget_all()
 
     def _settle(self) -> None:
-        if self.publisher.writer is None:
-            self.publisher.start()
+        self.start()
         for one in self.subscribers:
             one.inbox.clear()
             one.heartbeat(self._last())

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,10 +74,11 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    made = Shell(tmp_path)
-    yield made
-    made.end()
+def shell() -> Iterator[Shell]:
+    with tempfile.TemporaryDirectory(prefix="rrr.", dir="/tmp") as place:  # short, for sockets
+        made = Shell(Path(place))
+        yield made
+        made.end()
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -234,7 +236,10 @@ def test_who_takes_a_lease_that_was_removed_is_alone(shell: Shell) -> None:
 def test_a_second_one_is_refused_and_the_first_goes_on(shell: Shell) -> None:
     shell.start()
     first = shell.until("READY", "DEGRADED")
+    sockets = [shell.run / f"monitor.{kind}" for kind in ("pub", "ctl")]
+    inodes = [path.stat().st_ino for path in sockets]
     code, _, err = finished(shell.start())
     assert code == 75
     assert f"held by process {first.pid}" in err
     assert shell.until("READY", "DEGRADED").pid == first.pid
+    assert [path.stat().st_ino for path in sockets] == inodes

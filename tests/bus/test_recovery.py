@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from bus.errors import JournalError
@@ -10,8 +11,8 @@ from bus.memory import MemoryJournals
 from bus.outlet import Outlet
 from bus.past import Past, Said, in_order
 from bus.pulse import Progress, Pulse
-from bus.recovery import recover
-from bus.runner import Runner
+from bus.recovery import Snapshot, recover
+from bus.runner import RERUN_MAX, Runner
 from bus.service import Parts
 from schema.frame import position
 from schema.house import Command, ProcessState, Recovered, Started
@@ -64,6 +65,18 @@ def test_after_a_clean_stop_recovery_is_exact(desk: Desk) -> None:
     desk.start()
     assert desk.toy.state == books
     assert grade(desk) == "exact"
+
+
+def test_who_has_run_many_turns_again_keeps_where_it_came_to(desk: Desk) -> None:
+    desk.start().story(1, RERUN_MAX + 10)
+    killed(desk)
+    assert desk.journals.load_snapshot("risk") is None
+    desk.start()
+    kept = desk.journals.load_snapshot("risk")
+    assert kept is not None
+    snapshot = msgspec.msgpack.decode(kept, type=Snapshot)
+    assert snapshot.turn > RERUN_MAX
+    assert msgspec.msgpack.decode(snapshot.state, type=Books) == desk.toy.state
 
 
 def test_a_snapshot_that_is_asked_for_holds_no_input_that_waits(desk: Desk) -> None:
