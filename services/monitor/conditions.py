@@ -27,6 +27,10 @@ HOLD_S = {
     "KillLevel": 0,
     "InstrumentHalted": 0,
     "BalanceDiffers": 2,
+    "JournalForced": 0,
+    "JournalOverCap": 0,
+    "ArchiveFailing": 120,
+    "FilesLow": 5,
 }
 """How long a condition must last before it is an alert: restarts pass through the others."""
 
@@ -37,6 +41,8 @@ AUDITED = frozenset(
     }
 )
 """What only the whole of `gateway.order` can tell."""
+
+FILES_PCT_MAX = 80
 
 DEAD = frozenset({"DEAD", "STUCK", "FATAL", "EXITED"})
 FEEDS = "ingest"
@@ -109,6 +115,36 @@ def of_disk(path: str, free_mib: int, free_mib_min: int) -> list[Condition]:
         return []
     summary = f"{free_mib} MiB are free at {path}, at least {free_mib_min} MiB are expected"
     return [Condition("DiskLow", path, "critical", summary)]
+
+
+def of_journals(heartbeats: Iterable[Heartbeat]) -> list[Condition]:
+    """Return whose old segments did not go where they should: by the owners' own counters."""
+    found = []
+    for heartbeat in heartbeats:
+        service, counters = heartbeat.service, dict(heartbeat.counters)
+        if forced := counters.get("retention_forced", 0):
+            summary = f"{forced} segments of {service} went at its cap, before all had read them"
+            found.append(Condition("JournalForced", service, "critical", summary))
+        if over := counters.get("retention_over", 0):
+            summary = f"{over} streams of {service} are beyond their cap, and nothing may go"
+            found.append(Condition("JournalOverCap", service, "warning", summary))
+        if failed := counters.get("archive_failed", 0):
+            summary = f"{failed} streams of {service} cannot be archived; its log says why"
+            found.append(Condition("ArchiveFailing", service, "warning", summary))
+    return found
+
+
+def of_files(heartbeats: Iterable[Heartbeat]) -> list[Condition]:
+    """Return the services that have nearly as many files and connections open as they may."""
+    found = []
+    for heartbeat in heartbeats:
+        share = dict(heartbeat.counters).get("files_open_pct", 0)
+        if share > FILES_PCT_MAX:
+            summary = (
+                f"{heartbeat.service} has {share} % of the files open that it may; at 100 it ends"
+            )
+            found.append(Condition("FilesLow", heartbeat.service, "critical", summary))
+    return found
 
 
 def of_contracts(heartbeats: Iterable[Heartbeat]) -> list[Condition]:

@@ -27,6 +27,8 @@ from services.monitor.conditions import (
     of_contracts,
     of_crash_loops,
     of_disk,
+    of_files,
+    of_journals,
     of_loops,
     of_verdicts,
     of_writer,
@@ -174,6 +176,8 @@ class Monitor(Service):
             *self._writers(alive, now_ns),
             *self._room(),
             *of_contracts(alive),
+            *of_files(alive),
+            *of_journals(alive),
             *self.audit.conditions(now_ns),
         ]
 

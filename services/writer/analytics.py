@@ -41,6 +41,7 @@ IGNORED: frozenset[type[Message]] = frozenset(
         orders.BalanceSeen,
         orders.Reconciled,
         orders.RequestWeight,
+        orders.AccountSnapshot,
     }
 )
 """No step of an order and no measure of a forecast: the trading shard has what matters of these."""

@@ -23,6 +23,7 @@ IGNORED: frozenset[type[Message]] = frozenset(
         strategy.StrategyState,  # of use to its strategy alone
         strategy.ShadowFill,  # never happened
         orders.RequestWeight,  # of use for a minute
+        orders.AccountSnapshot,  # for late joiners; followers pass over it
     }
 )
 

@@ -208,6 +208,10 @@ def test_every_alert_has_a_hold() -> None:
         "WriterBehind",
         "DiskLow",
         "ContractMismatch",
+        "JournalForced",
+        "JournalOverCap",
+        "ArchiveFailing",
+        "FilesLow",
         *AUDITED,
     }
 
@@ -216,3 +220,37 @@ def test_an_unknown_command_is_refused() -> None:
     monitor = Monitor(SERVICES, SETTINGS, SCALE, 0, 60)
     outs = monitor.handle(Command(request_id="1", verb="dance", args=(), by="me"), 0)
     assert [out.ok for out in outs if isinstance(out, CommandDone)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("counter", "name", "after_s"),
+    [
+        ("retention_forced", "JournalForced", 6),
+        ("retention_over", "JournalOverCap", 6),
+        ("archive_failed", "ArchiveFailing", 130),
+    ],
+)
+def test_old_segments_that_do_not_go_where_they_should_are_an_alert(
+    counter: str, name: str, after_s: int
+) -> None:
+    house = House()
+    house.wait(6)
+    house.beats["ingest"] = {"counters": ((counter, 1), ("archived_segments", 3))}
+    assert house.wait(after_s) == [(name, "ingest", "firing")]
+    house.beats["ingest"] = {"counters": ((counter, 0), ("archived_segments", 3))}
+    assert house.wait(2) == [(name, "ingest", "resolved")]
+
+
+def test_a_service_with_nearly_all_its_files_open_is_an_alert() -> None:
+    house = House()
+    house.wait(6)
+    house.beats["ingest"] = {"counters": (("files_open_pct", 80),)}
+    assert house.wait(10) == []
+    house.beats["ingest"] = {"counters": (("files_open_pct", 81),)}
+    assert house.wait(10) == [("FilesLow", "ingest", "firing")]
+
+
+def test_a_segment_that_somebody_has_not_read_yet_alarms_nobody() -> None:
+    house = House()
+    house.beats["ingest"] = {"counters": (("retention_held", 3),)}
+    assert house.wait(60) == []

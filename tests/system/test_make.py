@@ -85,7 +85,7 @@ def test_down_after_an_install_that_was_broken_off_is_no_error(bare: Path) -> No
 @pytest.mark.skipif(MAKE is None, reason="make is not installed")
 def test_make_alone_lists_its_targets(bare: Path) -> None:
     listed = make(bare, "help").stdout
-    for target in ("up", "test", "check", "down", "bench", "lock"):
+    for target in ("up", "test", "check", "down", "bench", "chaos", "fuzz", "lock"):
         assert f"make {target} " in listed
 
 

@@ -19,7 +19,7 @@ from tests.system.market import MINUTE_MS, Row
 pytestmark = pytest.mark.slow
 
 BARS_MIN = 62
-SCALE = 60
+SCALE = 120
 PROGRAMS = ("venue", "ingest", "writer_market", "writer_trading", "monitor", "warden")
 ALL_BARS = "SELECT * FROM bars WHERE symbol = 'BTC/USDT' AND timeframe = '1m' ORDER BY open_ms"
 ALL_TICKS = "SELECT trade_id, ts_ms FROM ticks WHERE symbol = 'BTC/USDT' ORDER BY trade_id"

@@ -3,7 +3,9 @@
 import json
 import signal
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships none, and the lock has none
 import pytest
@@ -116,6 +118,28 @@ def test_a_killed_process_is_back_and_counted(house: Checkout) -> None:
         return bool(now["state"] == "READY" and now["restarts"] == before["restarts"] + 1)
 
     house.until("monitor is back", back)
+
+
+def test_services_go_on_while_their_supervisor_is_held(house: Checkout) -> None:
+    supervisor = psutil.Process(int((house.run_dir / "supervisord.pid").read_text()))
+    trades = house.journal_dir() / "ingest" / "trade"
+    supervisor.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(2):  # Nobody reads what they print meanwhile.
+            before = _bytes_in(trades)
+            house.until("more trades", partial(_grew, trades, before))
+            house.clock.pause_ms(500)
+    finally:
+        supervisor.send_signal(signal.SIGCONT)
+    house.until("all is READY", lambda: house.status()["ready"])
+
+
+def _grew(folder: Path, before: int) -> bool:
+    return _bytes_in(folder) > before
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.seg"))
 
 
 def test_rrr_finds_its_house_from_inside(house: Checkout) -> None:

@@ -12,7 +12,7 @@ CLOCKS = frozenset({"now", "today", "utcnow"})
 SPAWNS = {
     "os.fork": "sockets, leases and shards do not survive a fork: spawn",
     "os.forkpty": "sockets, leases and shards do not survive a fork: spawn",
-    "asyncio.to_thread": "threads live in bus/edge.py and bus/sync.py",
+    "asyncio.to_thread": "threads live in bus/edge.py, bus/sync.py and bus/janitor.py",
     "faulthandler.dump_traceback_later": "the warden judges what hangs",
 }
 

@@ -41,7 +41,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "zmq": ("bus/wire.py",),
     "apsw": ("bus/shard.py", "services/writer/*"),
     "time": ("bus/clock.py",),
-    "threading": ("bus/edge.py", "bus/sync.py"),
+    "threading": ("bus/edge.py", "bus/sync.py", "bus/janitor.py"),
     "_thread": (),
     "concurrent": (),
     "multiprocessing": ("services/predictor/*", "services/backtest/*"),
