@@ -45,6 +45,7 @@ def refused(checkout: Checkout, *words: str) -> str:
 
 def test_a_strategy_comes_changes_and_goes_while_the_others_run(checkout: Checkout) -> None:
     before = checkout.pids()["engine"]
+    (checkout.root / FILE).write_text(SOURCE)
     done(checkout, "add", FILE, "--shadow", "--budget", "500", "--why", WHY, "--yes")
     mine = rows(checkout)["mine"]
     assert (mine["state"], mine["mode"], mine["budget"]) == ("running", "shadow", 500.0)
