@@ -49,9 +49,8 @@ check: lab-install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
-	$(BIN)/python -m pytest -n 2 -m slow --durations=5 --ignore=tests/system
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=10 tests/system
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow" --durations=5 --ignore=tests/system
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" --durations=10 tests/system
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -13,6 +13,7 @@ from tests.bench.bus_load import Counter, trades
 NAME = "ingest.trade"
 BATCH = 512
 WAIT_S = 30.0
+TRIES, PAUSE_S = 20, 0.25
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Trade).decode
@@ -51,7 +52,22 @@ class JetStream(Nats):
     async def open(self, port: int) -> None:
         await super().open(port)
         self.stream = self.link.jetstream(publish_async_max_pending=BATCH)
-        await self.stream.add_stream(name="trades", subjects=[NAME])
+        for left in reversed(range(TRIES)):
+            if await self._added(last=not left):
+                return
+
+    async def _added(self, *, last: bool) -> bool:
+        # The server takes connections before the files of its streams are open.
+        import nats  # noqa: PLC0415 - whoever measures Redis may not have it
+
+        try:
+            await self.stream.add_stream(name="trades", subjects=[NAME])
+        except nats.errors.Error:
+            if last:
+                raise
+            await asyncio.sleep(PAUSE_S)
+            return False
+        return True
 
     async def speak(self, count: int) -> None:
         words = trades()
