@@ -48,7 +48,7 @@ def _missing(server: str, client: str) -> str:
     if shutil.which(server, path=PATHS) is None:
         return f"no {server} is installed"
     if find_spec(client) is None:
-        return f"its client is missing: pip install -e '.[bench]' ({client})"
+        return f"its client {client} is missing: `make install` brings it"
     return ""
 
 

@@ -63,6 +63,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("services/rrr/*",),
     "psutil": ("services/rrr/*", "services/warden/*"),
     "talib": (),
+    "nats": (),
+    "redis": (),
     "tomlkit": ("services/rrr/*",),
     "supervisor": ("services/rrr/*", "services/warden/*"),
     "xmlrpc": ("services/rrr/*", "services/warden/*"),

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +30,6 @@ from tests.services.rrr.tape_desk import (
     written,
 )
 from tests.services.rrr.trade_day import NOON_NS, Day, feed
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A place whose name is short enough for sockets, however long those of other tests are."""
-    with tempfile.TemporaryDirectory(prefix="rrr.", dir="/tmp") as directory:
-        yield Path(directory)
 
 
 @pytest.fixture

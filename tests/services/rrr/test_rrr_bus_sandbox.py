@@ -1,7 +1,6 @@
 """A sandbox while it is played in: rounds, subscribers, and who asks a service that is played."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -31,13 +30,6 @@ from tests.services.rrr.tape_desk import (
 from tests.services.rrr.trade_day import Day, feed
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A place whose name is short enough for sockets, however long those of other tests are."""
-    with tempfile.TemporaryDirectory(prefix="rrr.", dir="/tmp") as directory:
-        yield Path(directory)
 
 
 @pytest.fixture
