@@ -7,6 +7,7 @@ here: a publisher that was held up, or that kept what was not read, would show i
 import json
 import os
 import select
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,7 +90,9 @@ def test_a_watcher_from_the_end_goes_on_after_a_stall_where_it_was(house: House)
 
 def test_a_reader_that_takes_five_lines_ends_the_watch_without_a_word(house: House) -> None:
     publish(house, 5000)
-    watch = f"{sys.executable} -m services.rrr bus watch ingest.feed --json -o beginning"
+    watch = (
+        f"{shlex.quote(sys.executable)} -m services.rrr bus watch ingest.feed --json -o beginning"
+    )
     ended = house.home / "ended"
     done = subprocess.run(
         ["/bin/sh", "-c", f'({watch}; echo $? > "{ended}") | head -5'],
