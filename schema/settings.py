@@ -190,6 +190,20 @@ class WriterSettings(Section, frozen=True, kw_only=True):
 
     wal_checkpoint_mib: Positive
     wal_alarm_mib: Positive
+    archive_grace_ms: Real
+    trash_days: Days
+    ballast_mib: Count
+    pause_free_mib: Count
+
+
+class BackupSettings(Section, frozen=True, kw_only=True):
+    """[backup]"""
+
+    target: str
+    every_h: Annotated[int, Meta(ge=0, le=8_784)]
+    daily: Positive
+    weekly: Count
+    monthly: Count
 
 
 class MonitorSettings(Section, frozen=True, kw_only=True):
@@ -234,6 +248,7 @@ class Settings(Section, frozen=True, kw_only=True):
     risk: RiskSettings
     gateway: GatewaySettings
     writer: WriterSettings
+    backup: BackupSettings
     monitor: MonitorSettings
     warden: WardenSettings
     log: LogSettings

@@ -23,5 +23,6 @@ SELECT
     iso_time(x.answered_said_ns) AS answered_said,
     iso_time(x.first_fill_said_ns) AS first_fill_said,
     iso_time(x.ended_said_ns) AS ended_said,
-    x.trace AS trace
+    x.trace AS trace,
+    x.ts_ns AS ts_ns
 FROM {db}.trade_execution_log AS x

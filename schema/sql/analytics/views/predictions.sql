@@ -11,5 +11,6 @@ SELECT
     p.model AS model,
     iso_time(p.said_ns) AS said,
     (p.said_ns - p.bar_said_ns) / 1000 AS bar_to_forecast_us,
-    p.pos AS pos
+    p.pos AS pos,
+    p.bar_open_ns AS bar_open_ns
 FROM {db}.ml_predictions AS p

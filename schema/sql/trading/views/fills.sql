@@ -14,6 +14,7 @@ SELECT
     t.client_order_id AS client_order_id,
     t.venue_order_id AS venue_order_id,
     t.venue_trade_id AS venue_trade_id,
-    t.trace AS trace
+    t.trace AS trace,
+    t.ts_ns AS ts_ns
 FROM {db}.trades AS t
 LEFT JOIN {db}.orders AS o ON o.client_order_id = t.client_order_id

@@ -4,5 +4,6 @@ SELECT
     l.kind AS kind,
     l.account AS account,
     l.asset AS asset,
-    decimal_text(l.amount, l.exp) AS amount
+    decimal_text(l.amount, l.exp) AS amount,
+    l.ts_ns AS ts_ns
 FROM {db}.ledger AS l

@@ -10,11 +10,13 @@ SELECT
     decimal_text(o.qty, o.qty_exp) AS qty,
     decimal_text(nullif(o.limit_px, 0), o.px_exp) AS limit_price,
     decimal_text(nullif(o.stop_px, 0), o.px_exp) AS stop_price,
-    decimal_text(o.filled_qty, o.qty_exp) AS filled_qty,
+    decimal_text(o.filled_qty, coalesce(o.filled_exp, o.qty_exp)) AS filled_qty,
     decimal_text(o.filled_quote, o.quote_exp) AS filled_quote,
     o.venue_order_id AS venue_order_id,
     o.reason AS reason,
     iso_time(o.created_ns) AS created,
     iso_time(o.updated_ns) AS updated,
-    o.trace AS trace
+    o.trace AS trace,
+    o.created_ns AS created_ns,
+    o.updated_ns AS updated_ns
 FROM {db}.orders AS o
