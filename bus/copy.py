@@ -12,19 +12,11 @@ from pathlib import Path
 import msgspec
 
 from bus.clock import Clock
+from bus.disk import make_directory, sync_directory, sync_file, write_whole
 from bus.held import Held
 from bus.journal import SEGMENT_BYTES_MAX
 from bus.record import packed
-from bus.segments import (
-    HASH_BYTES,
-    end_of_segment,
-    failing,
-    make_directory,
-    segment_path,
-    sync_directory,
-    sync_file,
-    write_whole,
-)
+from bus.segments import HASH_BYTES, end_of_segment, failing, segment_path
 from schema.frame import HEADER_BYTES, Frame, Kind, epoch_of, pack, position
 from schema.house import EpochOpened
 from schema.messages import encode

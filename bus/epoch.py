@@ -1,14 +1,14 @@
 """How often a service has started: the number that keeps the positions of two lives apart."""
 
 import ctypes
-import os
 import sys
 from pathlib import Path
 
 from bus.archive import archive_of
+from bus.disk import make_directory, put_whole
 from bus.errors import JournalError
 from bus.repair import DamageError
-from bus.segments import bases, failing, make_directory, sync_directory, sync_file, write_whole
+from bus.segments import bases, failing
 from schema.frame import epoch_of
 
 EPOCH_MAX = (1 << 23) - 1
@@ -52,15 +52,7 @@ class EpochCounter:
         return max((epoch_of(base) for name in names for base in bases(own / name)), default=0)
 
     def _store(self, epoch: int) -> None:
-        draft = self.path.with_suffix(".tmp")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            write_whole(fd, f"{epoch}\n".encode())
-            sync_file(fd)
-        finally:
-            os.close(fd)
-        draft.replace(self.path)
-        sync_directory(self.path.parent)
+        put_whole(self.path, f"{epoch}\n".encode())
 
 
 def boot_id() -> str:

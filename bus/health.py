@@ -20,6 +20,10 @@ STARTING = frozenset({"STARTING", "RECOVERING"})
 """States in which silence is work: an import alone may block the loop for more than a second."""
 
 
+PAUSED = "paused"
+"""The counter of who reads nothing for now, and has said why in its heartbeat."""
+
+
 class Limits(msgspec.Struct, frozen=True):
     """How long silence and standstill may last."""
 
@@ -83,7 +87,8 @@ class Vitals:
         """Take a heartbeat."""
         before = self.signs.get(heartbeat.service)
         moved = before is None or _progress(before.heartbeat) != _progress(heartbeat)
-        idle = not behind(heartbeat, self.lasts())  # Who had nothing to do did not stand still.
+        # Who had nothing to do did not stand still, nor did who pauses and says so.
+        idle = not behind(heartbeat, self.lasts()) or dict(heartbeat.counters).get(PAUSED)
         moved_ns = now_ns if moved or idle or before is None else before.moved_ns
         self.signs[heartbeat.service] = Sign(heartbeat, now_ns, moved_ns)
 

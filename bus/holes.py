@@ -5,15 +5,15 @@ Nothing in it moves a position: a hole stays where it is, and a reader stops at 
 has accepted exactly this one.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from bus.disk import put_whole
 from bus.errors import JournalError
 from bus.merge import Step
 from bus.repair import DamageError
-from bus.segments import failing, sync_directory, sync_file, write_whole
+from bus.segments import failing
 from schema.frame import N_MASK, epoch_of
 from schema.messages import UNREADABLE
 from schema.streams import Stream
@@ -84,16 +84,8 @@ def keep_repairs(directory: Path, decided: Repairs) -> None:
 
 def replace(path: Path, data: bytes) -> None:
     """Put bytes in the place of a file, on the disk too, whole or not at all."""
-    draft = path.with_name(path.name + ".tmp")
     with failing(path):
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            write_whole(fd, data)
-            sync_file(fd)
-        finally:
-            os.close(fd)
-        draft.replace(path)
-        sync_directory(path.parent)
+        put_whole(path, data)
 
 
 def place(pos: int) -> str:

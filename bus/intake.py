@@ -21,6 +21,9 @@ from schema.messages import UNREADABLE, decode
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
 
 SLICE_BYTES = 1 << 16
+WHOLE_BYTES = 1 << 18
+"""A slice for who takes messages by the run: what is written at once touches a page once."""
+
 SILENCE_NS = 1_000_000_000
 """After a second without a heartbeat the journal is asked: it answers for a dead publisher too."""
 
@@ -36,6 +39,7 @@ class Lane:
         self.reader = journals.reader(stream)
         self.merge = Merge(cursor or 0)
         self._joining = 0  # where the next part of the snapshot stands that this lane begins with
+        self.slice_bytes = SLICE_BYTES
         self.behind = True
         self.signed_ns = 0
         self.holes = 0
@@ -56,7 +60,7 @@ class Lane:
 
     def catch_up(self) -> list[Run]:
         """Take one bounded slice from the journal."""
-        frames = self.reader.read(self.merge.pos, SLICE_BYTES)
+        frames = self.reader.read(self.merge.pos, self.slice_bytes)
         if not frames:
             self.behind = False
         heard: list[Run] = []
@@ -149,6 +153,7 @@ class Intake:
         self._ephemeral = {s.name: s for s in self._streams if not s.journaled}
         self.lanes: dict[str, Lane] = {}
         self.frames_dropped = 0
+        self._held = False
         self._unknown = 0
 
     def open(self, cursors: Mapping[int, int], core: Service, *, from_end: bool) -> None:
@@ -160,13 +165,18 @@ class Intake:
             if stream.journaled:
                 cursor = 0 if stream.name in core.rereads else cursors.get(stream.number)
                 lane = self.lanes[stream.name] = Lane(stream, self._journals, cursor)
+                lane.slice_bytes = WHOLE_BYTES if core.whole else SLICE_BYTES
                 if cursor is None and stream.name in core.joins:
                     lane.join()
                 elif cursor is None and from_end:
                     lane.merge.pos = lane.reader.last()
 
-    def take(self) -> list[Input]:
-        """Return what is here, in order within each stream; bounded."""
+    def take(self, *, held: bool = False) -> list[Input]:
+        """Return what is here, in order within each stream; bounded.
+
+        Who is held hears no journaled stream: its frames are let go, and read from the journal.
+        """
+        self._held = held
         heard: list[Input] = []
         for raw in self._transport.receive():
             try:
@@ -177,14 +187,14 @@ class Intake:
         for lane in self.lanes.values():
             if now_ns - lane.signed_ns > SILENCE_NS:
                 lane.behind, lane.signed_ns = True, now_ns
-            if lane.behind:
+            if lane.behind and not held:
                 heard += lane.catch_up()
         return heard
 
     @property
     def behind(self) -> bool:
         """Whether a journal holds more than has been taken."""
-        return any(lane.behind for lane in self.lanes.values())
+        return not self._held and any(lane.behind for lane in self.lanes.values())
 
     def cursors(self) -> Positions:
         """Return the last position taken of each journaled stream."""
@@ -204,6 +214,9 @@ class Intake:
 
     def _frame(self, frame: Frame) -> Sequence[Input]:
         lane = self.lanes.get(frame.stream)
+        if lane is not None and self._held:
+            lane.behind = True
+            return []
         if lane is not None:
             return lane.live(frame)
         stream = STREAMS.get(frame.stream)

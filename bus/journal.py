@@ -15,6 +15,7 @@ from pathlib import Path
 from bus.archive import plain_bases
 from bus.clock import Clock
 from bus.digest import Digest
+from bus.disk import make_directory, sync_directory, sync_file, write_whole
 from bus.epoch import EpochCounter, boot_id
 from bus.errors import JournalError
 from bus.held import Held
@@ -22,19 +23,7 @@ from bus.holes import repairs
 from bus.mend import mark_unsynced, mend
 from bus.record import Before, JournalReader, JournalWriter
 from bus.repair import damaged
-from bus.segments import (
-    Segment,
-    bases,
-    end_of_segment,
-    failing,
-    make_directory,
-    segment_path,
-    sync_directory,
-    sync_file,
-    unwritten,
-    write_all,
-    write_whole,
-)
+from bus.segments import Segment, bases, end_of_segment, failing, segment_path, unwritten, write_all
 from bus.shapes import keep_shape
 from schema.frame import Frame, position
 from schema.streams import Stream

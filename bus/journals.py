@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from bus.clock import Clock
+from bus.disk import sync_file
 from bus.journal import (
     EpochCounter,
     JournalReader,
@@ -15,7 +16,7 @@ from bus.journal import (
     open_writer,
 )
 from bus.retention import Limits
-from bus.segments import failing, sync_file
+from bus.segments import failing
 from bus.upkeep import DiskUpkeep, Upkeep
 from schema.streams import Stream
 

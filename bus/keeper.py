@@ -24,18 +24,12 @@ from bus.archive import (
     segment_path,
     unpacked,
 )
+from bus.disk import make_directory, sync_directory, sync_file, write_whole
 from bus.errors import JournalError
 from bus.holes import repairs
 from bus.repair import DamageError, end_mark, record_at
 from bus.retention import Kept, Limits, Plan
-from bus.segments import (
-    HASH_BYTES,
-    failing,
-    make_directory,
-    sync_directory,
-    sync_file,
-    write_whole,
-)
+from bus.segments import HASH_BYTES, failing
 from schema.frame import HEADER_BYTES, MAGIC, topic
 from schema.settings import BusSettings
 from schema.streams import Stream

@@ -47,7 +47,7 @@ class Lease:
         while not self.take():
             if clock.mono_ns() >= deadline_ns:
                 raise BusyError(
-                    f"the lease {self.path} is held by process {self.holder() or 'unknown'}",
+                    f"the lease {self.path} is held by {self.whose()}",
                     "Stop that process, or leave it the work: `rrr status` names it",
                 )
             clock.pause_ms(RETRY_MS)
@@ -58,6 +58,24 @@ class Lease:
             return self.path.read_text().strip()
         except FileNotFoundError:
             return ""
+
+    def whose(self) -> str:
+        """Return who holds it, in words for people."""
+        return f"process {self.holder() or 'unknown'}"
+
+    def alive(self) -> str:
+        """Return the process id of a holder that runs; empty where none does."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self.holder()
+        finally:
+            os.close(fd)
+        return ""
 
     def held(self) -> bool:
         """Return whether the file that we hold is still the one that others would open."""

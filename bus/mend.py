@@ -12,20 +12,11 @@ from pathlib import Path
 
 from bus.archive import read_segment
 from bus.clock import Clock
+from bus.disk import sync_file, write_whole
 from bus.holes import repairs
 from bus.record import Before
 from bus.repair import DamageError, Survey, damaged, foreign_at, survey
-from bus.segments import (
-    HASH_BYTES,
-    Segment,
-    bases,
-    cut,
-    end_of_segment,
-    save_beside,
-    segment_path,
-    sync_file,
-    write_whole,
-)
+from bus.segments import HASH_BYTES, Segment, bases, cut, end_of_segment, save_beside, segment_path
 from schema.frame import position
 from schema.streams import Stream
 

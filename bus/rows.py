@@ -1,47 +1,59 @@
-"""Reading shards: views for people, and the newest bars as numbers.
+"""Reading shards: what a SELECT finds, in tables and in views for people.
 
-A month is a file, and SQLite cannot see that months belong together: a reader attaches the files,
-newest first, and lays temporary views over them, in which numbers become decimal text and times
-become ISO text. It never holds the writer up.
+A reader attaches a shard's file and lays temporary views over its tables, in which numbers become
+decimal text and times become ISO text. Those of the market reach over all months, and into their
+archives. It never holds the writer up.
 """
 
 import contextlib
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from bus.clock import Clock, SystemClock
 from bus.errors import ShardError
-from bus.migrations import KINDS, Kind, view_sources
-from bus.shard import Rows, Value, add_function, attach, guard, open_reader, select
-from schema.units import SECOND_NS, iso_ms, to_text
+from bus.migrations import KINDS, Kind, refused, view_sources
+from bus.month_names import MONTH, PREFIX, month_named
+from bus.reading import (
+    Deadline,
+    Rows,
+    Value,
+    add_function,
+    attach,
+    attach_late,
+    no_shard,
+    open_reader,
+    restrict,
+    select,
+)
+from bus.shard import Connection
+from schema.units import iso_ms, to_text
 
 if TYPE_CHECKING:
-    import numpy as np
+    from bus.bars import BarReader
 
 TIME_LIMIT_MS = 10_000
 FILES_MAX = 120  # This SQLite attaches 125.
-IDX_BITS = 26
-IDX_MASK = (1 << IDX_BITS) - 1
 
-BarRow = tuple[int, int, int, int, int, int, int, int]
-"""open_ns, open, high, low, close, volume, quote volume, trades, in the exponents asked for."""
-
-
-Exponents = tuple[int, int, int]
-"""Decimals of price, quantity and quote volume."""
+_month_name = re.compile(MONTH)
 
 
 def shard_files(db_dir: Path, kind: Kind) -> list[Path]:
     """Return the files of a shard, newest month first."""
-    month = "market_data_[0-9][0-9][0-9][0-9]_[0-9][0-9].db"
-    pattern = month if kind.monthly else f"{kind.name}.db"
-    return sorted(db_dir.glob(pattern), reverse=True)
+    found = db_dir.glob(f"{PREFIX}*[0-9].db" if kind.monthly else f"{kind.name}.db")
+    return sorted(
+        (path for path in found if not kind.monthly or month_named(path.name)), reverse=True
+    )
 
 
 class Reader:
-    """One shard, open for reading; `with` closes it."""
+    """One shard, open for reading; `with` closes it.
+
+    The market has views over all its months, archives, and the history behind them. Of its tables
+    those of the newest month are there, and those of another when a statement names its file.
+    """
 
     def __init__(
         self,
@@ -49,18 +61,24 @@ class Reader:
         shard: str,
         clock: Clock | None = None,
         time_limit_ms: int = TIME_LIMIT_MS,
+        history: Sequence[Path] = (),
     ) -> None:
         self.kind = _kind(shard)
-        self.db = open_reader()
-        self.files = self._attach(db_dir)
-        if not self.files:
-            self.db.close()
-            raise ShardError(
-                f"there is no {shard} shard in {db_dir} yet",
-                f"writer_{shard} makes it with its first rows: `rrr status` shows how it is",
-            )
-        self._lay_views()
-        guard(self.db, clock or SystemClock(), time_limit_ms)
+        clock = clock or SystemClock()
+        self._allowed = Deadline(clock, time_limit_ms)
+        self._attached: set[Path] = set()
+        self._db_dir = db_dir
+        self.db = open_reader(time_limit_ms)
+        self._bars: BarReader | None = None
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close)
+            add_functions(self.db)
+            if self.kind.monthly:
+                self._lay_over_months((db_dir, *(place / "db" for place in history)), clock)
+            else:
+                self._attach_whole()
+            restrict(self.db, self._allowed)
+            failed.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -69,61 +87,52 @@ class Reader:
         self.close()
 
     def rows(self, sql: str, bindings: Sequence[Value] = ()) -> Rows:
-        """Yield the rows of a SELECT as objects."""
+        """Yield the rows of a SELECT as objects; it may take the whole time."""
+        self._allowed.renew()
+        if self.kind.monthly:
+            self._attach_named(sql)
         return select(self.db, sql, bindings)
-
-    def last_bars(self, symbol: str, timeframe: str, count: int) -> tuple[Exponents, list[BarRow]]:
-        """Return the newest closed bars, oldest first, and the decimals of their numbers."""
-        found: list[BarRow] = []
-        wanted: Exponents | None = None
-        for name in self.files:
-            if len(found) >= count:
-                break
-            rows, exponents = self._month(name, symbol, timeframe, count - len(found))
-            if rows and wanted is None:
-                wanted = exponents
-            if rows and wanted != exponents:
-                raise ShardError(
-                    f"{symbol} {timeframe} has {exponents} decimals in {name}, {wanted} later",
-                    "Read these months one by one, or ask the view `bars`, which shows decimals",
-                )
-            found += rows
-        return wanted or (0, 0, 0), found[::-1]
 
     def close(self) -> None:
         """Let go of the files."""
         self.db.close()
+        if self._bars is not None:
+            self._bars.close()
 
-    def _attach(self, db_dir: Path) -> list[str]:
-        paths = shard_files(db_dir, self.kind)[:FILES_MAX]
-        return [path.stem for path in paths if attach(self.db, self.kind, path, path.stem)]
+    def _lay_over_months(self, db_dirs: Sequence[Path], clock: Clock) -> None:
+        from bus.bars import BarReader  # noqa: PLC0415 - numpy, which the other shards do without
+        from bus.view_union import lay_unions  # noqa: PLC0415 - as above
+        from bus.views import lay_views  # noqa: PLC0415 - as above
 
-    def _lay_views(self) -> None:
-        add_function(self.db, "decimal_text", decimal_text, 2)
-        add_function(self.db, "iso_time", iso_time, 1)
-        add_function(self.db, "average_price", average_price, 5)
+        self._bars = BarReader(db_dirs, clock, self._allowed, renews=False)
+        for path in shard_files(self._db_dir, self.kind):
+            if attach(self.db, self.kind, path, path.stem):
+                self._attached.add(path)
+                break
+        lay_views(self.db, self._bars)
+        lay_unions(self.db, self._bars, view_sources(self.kind), add_functions)
+
+    def _attach_whole(self) -> None:
+        paths = shard_files(self._db_dir, self.kind)
+        if not [path for path in paths if attach(self.db, self.kind, path, path.stem)]:
+            raise no_shard(self.kind.name, self._db_dir)
         for name, source in view_sources(self.kind).items():
-            arms = "\nUNION ALL\n".join(source.format(db=file) for file in self.files)
-            self.db.execute(f"CREATE TEMP VIEW {name} AS {arms}")
+            self.db.execute(f"CREATE TEMP VIEW {name} AS {source.format(db=self.kind.name)}")
 
-    def _month(
-        self, name: str, symbol: str, timeframe: str, count: int
-    ) -> tuple[list[BarRow], Exponents]:
-        series: list[Any] = self.db.execute(
-            "SELECT id, tf_s, px_exp, qty_exp, quote_exp "  # noqa: S608 - a file of ours
-            f'FROM "{name}".series WHERE symbol = ? AND timeframe = ?',
-            (symbol, timeframe),
-        ).fetchall()
-        if not series:
-            return [], (0, 0, 0)
-        ((series_id, tf_s, px_exp, qty_exp, quote_exp),) = series
-        low = series_id << IDX_BITS
-        rows: list[Any] = self.db.execute(
-            "SELECT (k & ?) * ?, o, h, l, c, v, q, n "  # noqa: S608 - a file of ours
-            f'FROM "{name}".bar WHERE k BETWEEN ? AND ? ORDER BY k DESC LIMIT ?',
-            (IDX_MASK, tf_s * SECOND_NS, low, low | IDX_MASK, count),
-        ).fetchall()
-        return rows, (px_exp, qty_exp, quote_exp)
+    def _attach_named(self, sql: str) -> None:
+        for name in {*_month_name.findall(sql.lower())}:
+            path = self._db_dir / f"{name}.db"
+            if path in self._attached or not path.exists():
+                continue
+            if len(self._attached) == FILES_MAX:
+                raise refused(
+                    f"{name} would be one more than the {FILES_MAX} months whose tables can be "
+                    "asked for at once",
+                    "Ask for fewer, or the views, which reach all months",
+                    1,
+                )
+            if attach_late(self.db, self.kind, path, name):
+                self._attached.add(path)
 
 
 def read_rows(
@@ -132,17 +141,18 @@ def read_rows(
     sql: str,
     bindings: Sequence[Value] = (),
     time_limit_ms: int = TIME_LIMIT_MS,
+    history: Sequence[Path] = (),
 ) -> Rows:
     """Yield the rows of one SELECT on a shard; ends with the reader closed."""
-    with contextlib.closing(Reader(db_dir, shard, time_limit_ms=time_limit_ms)) as reader:
+    with Reader(db_dir, shard, None, time_limit_ms, history) as reader:
         yield from reader.rows(sql, bindings)
 
 
-def bar_arrays(rows: Sequence[BarRow]) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
-    """Return bars as an int64 array of shape (8, bars), one row per column of `BarRow`."""
-    import numpy as np  # noqa: PLC0415 - a writer or a status line never pays for it
-
-    return np.array(rows, dtype=np.int64).reshape(-1, 8).T.copy()
+def add_functions(db: Connection) -> None:
+    """Let SQL say numbers and times as people read them."""
+    add_function(db, "decimal_text", decimal_text, 2)
+    add_function(db, "iso_time", iso_time, 1)
+    add_function(db, "average_price", average_price, 5)
 
 
 def decimal_text(number: int | None, exponent: int | None) -> str | None:

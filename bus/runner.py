@@ -139,6 +139,7 @@ class Runner:
             self.dues.count(outcome.said)
         elif self._store is not None:
             self._store.idle()
+            self._perform(self._store.answers())
         self._house_keep()
         self.pulse.worked()
         return bool(inputs)
@@ -197,7 +198,7 @@ class Runner:
         # Commands first: a snapshot is of the moment between two turns, before more is heard.
         asked = self._control.take()
         heard, self._local = self._local, []
-        heard += self._intake.take()
+        heard += self._intake.take(held=self._store is not None and self._store.held())
         heard += map(Heard, (*self._peers.changes(), *asked))
         if self._edge is not None:
             heard += map(Heard, self._edge.take())
@@ -226,6 +227,7 @@ class Runner:
             store.commit(rows, dict(cursors))
             self._committed = cursors
         outcome.effects = [effect for effect in outcome.effects if type(effect) in _RUNNERS]
+        outcome.effects += store.answers()
 
     def _flush_silent(self) -> None:
         if turns := self._record.take():

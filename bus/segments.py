@@ -7,11 +7,8 @@ that holds its own. A segment is sealed and synced before the next one exists, s
 may lack its end.
 """
 
-import errno
-import fcntl
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +17,7 @@ from pathlib import Path
 from bus.archive import SUFFIX, bases, open_segment, segment_path
 from bus.clock import Clock
 from bus.digest import HASH_BYTES
+from bus.disk import sync_file, write_whole
 from bus.errors import JournalError
 from bus.held import Held
 from bus.record import packed
@@ -38,58 +36,16 @@ __all__ = [
     "cut",
     "end_of_segment",
     "failing",
-    "make_directory",
     "save_beside",
     "segment_path",
-    "sync_directory",
-    "sync_file",
     "unwritten",
     "write_all",
-    "write_whole",
 ]
 
 CHUNK_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 17
 MARK_BYTES = 38
 PARTS_MAX = 256  # Far below what a system takes at once.
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory that only its owner may enter, and its parents, and keep their entries."""
-    if path.is_dir():
-        return
-    make_directory(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
-    sync_directory(path.parent)
-
-
-def sync_file(fd: int) -> None:
-    """Bring a file to the disk itself; on macOS a plain fsync stops at the drive's cache."""
-    if sys.platform != "darwin":
-        os.fdatasync(fd)
-        return
-    try:
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-    except OSError as error:
-        if error.errno not in (errno.ENOTSUP, errno.ENOTTY, errno.EINVAL):
-            raise
-        os.fsync(fd)  # A file system that does not know the stronger word.
-
-
-def sync_directory(path: Path) -> None:
-    """Bring the entries of a directory to the disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_whole(fd: int, data: bytes | memoryview) -> None:
-    """Write all bytes; a system call may take fewer."""
-    written = os.write(fd, data)
-    while written < len(data):
-        written += os.write(fd, memoryview(data)[written:])
 
 
 def write_all(fd: int, parts: Sequence[bytes]) -> None:

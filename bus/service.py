@@ -86,6 +86,8 @@ class Service(ABC):
     foreign: ClassVar[bool] = False
     """It runs somebody's code, so a turn may decide otherwise when it is run again: no defect of
     the house, which then comes back without running turns again."""
+    whole: ClassVar[bool] = False
+    """A sink that hears messages side by side on a stream as one, in `hear_run`: it has so many."""
     state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
 
     @abstractmethod
@@ -95,6 +97,12 @@ class Service(ABC):
     def hear(self, heard: Heard, now_ns: int) -> list[Said]:
         """Decide on one input with its place; only a sink has reason to look at that."""
         return self.handle(heard.message, now_ns)
+
+    def hear_run(self, run: Run, now_ns: int) -> list[Said]:
+        """Decide on messages as a frame brought them; only a sink that is `whole` is asked."""
+        return [
+            out for index in range(len(run.messages)) for out in self.hear(run.at(index), now_ns)
+        ]
 
     def apply(self, message: Message) -> None:
         """Change the books by one message of an own stream, or of a stream in `folds`."""
@@ -153,6 +161,14 @@ class Store(ABC):
     @abstractmethod
     def commit(self, effects: Sequence[Local], cursors: Mapping[int, int]) -> None:
         """Write all effects and positions, or nothing."""
+
+    def held(self) -> bool:
+        """Return whether nothing is to be heard for now: what is said waits in the journals."""
+        return False
+
+    def answers(self) -> Sequence[Local]:
+        """Return the answers to commands among the effects of the last commit, each once."""
+        return ()
 
     def idle(self) -> None:
         """Do housekeeping; called when nothing is waiting."""

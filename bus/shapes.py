@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from bus.disk import make_directory
 from bus.errors import HouseError
 from bus.holes import replace
 from bus.record import schema_id, shape
-from bus.segments import make_directory
 from schema.streams import TURNS, Stream
 
 FOLDER = "schemas"

@@ -13,9 +13,9 @@ from queue import SimpleQueue
 
 import msgspec
 
+from bus.disk import sync_file
 from bus.errors import JournalError
 from bus.record import JournalWriter
-from bus.segments import sync_file
 
 STOP_S = 30.0
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bus.clock import Clock
-from bus.service import Heard, Input, Service, each
+from bus.service import Heard, Input, Run, Said, Service, each
 from schema.head import Local, Message, Noticed
 from schema.house import Inputs
 from schema.messages import encode_inline
@@ -51,6 +51,10 @@ def run_turn(core: Service, inputs: Sequence[Input], now_ns: int) -> Outcome:
     placed = type(core).hear is not Service.hear  # Most look at no place: a call less for each.
     begin = 0
     for run in inputs:
+        if core.whole and isinstance(run, Run):
+            outcome.effects += _effects(core.hear_run(run, now_ns))
+            begin += len(run.messages)
+            continue
         folded = run.stream in folds
         for index, message in enumerate(run.messages):
             if folded:
@@ -61,6 +65,12 @@ def run_turn(core: Service, inputs: Sequence[Input], now_ns: int) -> Outcome:
                 _take(core, outcome, outs, run.at(index), begin + index)
         begin += len(run.messages)
     return outcome
+
+
+def _effects(outs: Sequence[Said]) -> list[Local]:
+    effects = [out for out in outs if isinstance(out, Local)]
+    assert len(effects) == len(outs), "a sink says nothing on a stream"
+    return effects
 
 
 def _take(core: Service, outcome: Outcome, outs: Sequence[Any], heard: Heard, index: int) -> None:

@@ -6,7 +6,7 @@ docs/adr/0002.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ RECEIVE_FRAMES_MAX = 1000
 LINGER_MS = 250
 HANDSHAKE_MS = 2000
 RECONNECT_MS = 20
+LOOK_MS = 1000
 REQUEST_BYTES_MAX = 950_000
 PASS_BYTES = 1 << 16
 """Requests of one pass stand in one record of a turn, which must fit a frame with all else."""
@@ -226,13 +227,14 @@ def ask(
     *,
     even_late: bool = False,
     request_id: str = "",
+    still: Callable[[], bool] = lambda: True,
 ) -> CommandDone:
-    """Return a service's answer to a command; UnreachableError when none comes in time.
+    """Return a service's answer; UnreachableError when none comes in time and while `still` holds.
 
     What is read later is not done, unless `even_late`; what is asked twice by an id is done once.
     """
     asking = _Asking(
-        new_request(verb, args, 0 if even_late else timeout_ms, request_id), timeout_ms
+        new_request(verb, args, 0 if even_late else timeout_ms, request_id), timeout_ms, still
     )
     done = asking.ask(run, (service,))[service]
     if done is None:
@@ -248,14 +250,15 @@ def ask_all(
     run: Path, services: Sequence[str], verb: str, args: tuple[str, ...] = (), timeout_ms: int = 500
 ) -> Mapping[str, CommandDone | None]:
     """Ask several services the same at once; None for each that did not answer in time."""
-    return _Asking(new_request(verb, args, timeout_ms), timeout_ms).ask(run, services)
+    return _Asking(new_request(verb, args, timeout_ms), timeout_ms, lambda: True).ask(run, services)
 
 
 class _Asking:
     """One request on its way to some services, until all have answered or time is up."""
 
-    def __init__(self, command: Command, timeout_ms: int) -> None:
+    def __init__(self, command: Command, timeout_ms: int, still: Callable[[], bool]) -> None:
         self.sent = 0
+        self._still = still
         self._clock = SystemClock()
         self._until_ns = self._clock.mono_ns() + timeout_ms * 1_000_000
         self._request = _encoder.encode(command)
@@ -273,8 +276,8 @@ class _Asking:
                 socket.connect(f"ipc://{socket_path(run, service, 'ctl')}")
                 waiting[socket] = service
                 self._poller.register(socket, zmq.POLLOUT)
-            while waiting and (ready := self._poller.poll(self._left_ms())):
-                for socket, event in ready:
+            while waiting and self._left_ms() and self._still():
+                for socket, event in self._poller.poll(min(LOOK_MS, self._left_ms())):
                     self._speak(socket, event, waiting)
         finally:
             context.destroy(linger=0)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from bus.disk import put_whole
 from bus.errors import SettingsError
 from schema.settings import Settings, VenueSettings
 
@@ -49,7 +50,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def _write_or_compare(self, path: Path) -> None:
         if not path.exists():
-            _write(path, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+            put_whole(path, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
             return
         found = _read(path)
         if found != self:
@@ -132,15 +133,6 @@ def _hash_of(path: Path) -> str:
             f"`venue.replay` names {path}, which cannot be read: {error.strerror}",
             "Name files that exist and that this user may read",
         ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(".tmp")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _read(path: Path) -> World:
