@@ -2,19 +2,22 @@
 
 Streams are read side by side, so a forecast may come before the bar that it was made of, and an
 intent before its forecast: whoever comes second fills in the time of the first. When a bar was said
-is remembered for a while and written with what it led to; the bars themselves are market data.
+is remembered in the shard for a while; the bars themselves are market data.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from bus.shard import Connection
 from schema import forecast, market, orders, strategy, trading
 from schema.head import Message
+from schema.streams import STREAMS
 from services.writer import executions, predictions
+from services.writer.bars_said import Horizon, remember
 from services.writer.effects import Keep
 
-BARS_MAX = 10_000
+FORECASTS, INTENTS, ORDERS = (
+    STREAMS[name].number for name in ("predictor.forecast", "engine.intent", "gateway.order")
+)
 
 Write = Callable[[Connection, Keep], None]
 
@@ -72,32 +75,32 @@ def keep(message: Message, _now_ns: int) -> Keep | None:
 
 
 class Analytics:
-    """The fold of the analytics shard, and when the newest bars were said, by their positions."""
+    """The fold of the analytics shard; what it must remember stands in the shard."""
 
     linked: frozenset[type[Message]] = frozenset(
         {market.Bar, forecast.Forecast, trading.OrderIntent, orders.OrderSubmitted}
     )
 
     def __init__(self) -> None:
-        self._bars: OrderedDict[int, int] = OrderedDict()
+        self._horizon = Horizon(len(self.linked) - 1)
 
     def fold(self, db: Connection, kept: Keep) -> bool:
         """Write what becomes of one message; each stands on its stream once."""
         match kept.message:
             case market.Bar():
-                self._hear_bar(db, kept)
+                remember(db, kept.pos, kept.said_ns)
+                predictions.link_bar(db, kept)
+                executions.link_bar(db, kept)
             case forecast.Forecast():
-                predictions.write_forecast(db, kept, self._bars)
+                predictions.write_forecast(db, kept)
                 executions.link_forecast(db, kept.pos)
-            case trading.OrderIntent() | orders.OrderSubmitted():
-                executions.write_wish(db, kept, self._bars)
+                self._horizon.pass_by(db, FORECASTS, kept.said_ns)
+            case trading.OrderIntent():
+                executions.write_wish(db, kept)
+                self._horizon.pass_by(db, INTENTS, kept.said_ns)
+            case orders.OrderSubmitted():
+                executions.write_wish(db, kept)
+                self._horizon.pass_by(db, ORDERS, kept.said_ns)
             case _:
                 TABLES[type(kept.message)](db, kept)
         return True
-
-    def _hear_bar(self, db: Connection, kept: Keep) -> None:
-        self._bars[kept.pos] = kept.said_ns
-        if len(self._bars) > BARS_MAX:
-            self._bars.popitem(last=False)
-        predictions.link_bar(db, kept)
-        executions.link_bar(db, kept)

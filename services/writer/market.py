@@ -4,24 +4,19 @@ Keys are packed: series << 26 | open_s / tf_s for bars, series << 44 | trade_id 
 a repeat finds its own key taken and a month can be written again after a kill.
 """
 
-import datetime as dt
-from functools import lru_cache
-
 import msgspec
 
+from bus.month_names import IDX_BITS, TICKS, TRADE_ID_BITS, month_of
 from schema.head import Message
 from schema.market import Bar, FeedGap, Trade
 from schema.settings import TIMEFRAMES_NS
 from schema.units import DAY_NS, EXP_MAX, SECOND_NS, rescale
 from services.writer.effects import Keep
 
-IDX_BITS = 26
-TRADE_ID_BITS = 44
 FIRST_NS = 946_684_800 * SECOND_NS  # the year 2000
 AHEAD_NS = 31 * DAY_NS
 """A time farther ahead is garbage: its month would become the newest, and hold the positions."""
 
-TICKS = "ticks"
 SOURCES = {"trades": 0, "rest": 1}
 
 Exponents = tuple[int, int, int]
@@ -91,17 +86,6 @@ def bar_row(bar: Bar, series: Series) -> tuple[int, ...]:
 def rescaled(number: int, before: int, after: int) -> int:
     """Return the same value with other decimals, exactly; ValueError when it has more of them."""
     return number if before == after else rescale(number, before, after)
-
-
-def month_of(ns: int) -> int:
-    """Return the month of a time as yyyymm, UTC."""
-    return _month_of_day(ns // DAY_NS)
-
-
-@lru_cache(maxsize=64)
-def _month_of_day(day: int) -> int:
-    date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
-    return date.year * 100 + date.month
 
 
 def _kept(message: Message, at_ns: int, fault: str, now_ns: int) -> Keep:

@@ -1,157 +1,212 @@
 """The market shard's store: bars and ticks into the months that they belong to."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bus.clock import Clock
-from bus.lease import Lease
+from bus.errors import ShardError
 from bus.shard import Connection, Shard
-from schema.head import Local, Message
+from schema.head import Message
 from schema.market import Bar, FeedGap, Trade
 from schema.settings import WriterSettings
-from services.writer.effects import Keep
-from services.writer.market import (
-    TRADE_ID_BITS,
-    bar_row,
-    series_exponents,
-    series_name,
-    tick_row,
-)
+from services.writer.archivist import Archivist
+from services.writer.ballast import Gate
+from services.writer.effects import Keep, Told
+from services.writer.jobs import Finished
+from services.writer.late import ArchiveUnreadableError, note_edit
+from services.writer.live_bars import LiveBars
+from services.writer.market import Series, series_exponents, series_name
+from services.writer.market_rows import NEW_BAR, Written, write
 from services.writer.months import Month, Months
-from services.writer.poison import POISON, Refusal, bury, write_around
-from services.writer.store import ShardStore, advance
+from services.writer.placing import Placed, Places, judged
+from services.writer.poison import POISON, Refusal, bury
+from services.writer.store import Held, ShardStore, advance
 
-NEW_BAR = "INSERT INTO bar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (k) DO NOTHING"
-CORRECTED_BAR = (
-    "INSERT INTO bar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (k) DO UPDATE SET "
-    "o = excluded.o, h = excluded.h, l = excluded.l, c = excluded.c, v = excluded.v, "
-    "q = excluded.q, n = excluded.n, src = excluded.src WHERE (o, h, l, c, v, q, n, src) IS NOT "
-    "(excluded.o, excluded.h, excluded.l, excluded.c, excluded.v, excluded.q, excluded.n, "
-    "excluded.src)"
-)
-NEW_TICK = "INSERT INTO tick VALUES (?, ?, ?, ?, ?) ON CONFLICT (k) DO NOTHING"
-HIGH_WATER = (
-    "INSERT INTO tick_hwm VALUES (?, ?, ?) ON CONFLICT (series) DO UPDATE SET "
-    "trade_id = excluded.trade_id, ts_ns = excluded.ts_ns WHERE excluded.trade_id > trade_id"
-)
-GAP = (
-    "INSERT INTO feed_gap VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (symbol, first_trade_id) "
-    "DO UPDATE SET last_trade_id = excluded.last_trade_id, filled = excluded.filled, "
-    "reason = excluded.reason, ts_ns = excluded.ts_ns"
-)
+__all__ = ["NEW_BAR", "MarketStore"]
 
-Placed = tuple[Message, tuple[int, ...]]
+SHOW_NS = 1_000_000_000
+"""Open bars are written at most so often, and cost at most a twentieth of the time."""
+SHARE = 20
+NONE_LIVE = "DELETE FROM bar_live"
 
 
 class MarketStore(ShardStore):
     """Bars, ticks and feed gaps, a file a month."""
 
-    def __init__(
-        self, months: Months, lease: Lease, clock: Clock, settings: WriterSettings
-    ) -> None:
-        super().__init__(lease, clock, settings)
+    def __init__(self, months: Months, lease: Held, clock: Clock, settings: WriterSettings) -> None:
+        gate = Gate(months.place, settings.pause_free_mib, clock)
+        super().__init__(lease, clock, settings, gate)
         self._months = months
+        self.archivist = Archivist(months, clock, settings)
         self._waiting: list[Keep] = []
+        self._live = LiveBars()
+        self._show_ns = clock.mono_ns()
         self.committed = months.positions()
+        self._places = Places()
+        self._forget()
 
     def shards(self) -> Iterable[Shard]:
         return self._months.shards()
 
-    def commit(self, effects: Sequence[Local], cursors: Mapping[int, int]) -> None:
-        kept = [*self._waiting, *(keep for keep in effects if isinstance(keep, Keep))]
-        batches = _by_month(kept)
-        refusals = [(keep.message, keep.refused) for keep in kept if keep.refused]
+    def chores(self) -> Mapping[str, Callable[[Sequence[str]], str]]:
+        return {**super().chores(), "retire": self.archivist.retire}
+
+    def finished(self, done: Finished) -> None:
+        self.archivist.finished(done)
+
+    def counters(self) -> tuple[tuple[str, int], ...]:
+        return (*super().counters(), ("retire_failures", self.archivist.retire_failures))
+
+    def alarm(self) -> str | None:
+        told = (super().alarm(), self.archivist.trouble)
+        return "; ".join(one for one in told if one) or None
+
+    def idle(self) -> None:
+        super().idle()
+        if self._why_held is None and self._live.changed and self._may_show():
+            month = self._months.get(self._months.newest)
+            with month.shard.transaction() as db:
+                self._show(db)
+            self._live.shown()
+
+    def write(self, kept: Sequence[Keep | Told], cursors: Mapping[int, int]) -> None:
+        told = [one for one in kept if isinstance(one, Told)]
+        alone = [*self._waiting, *(one for one in kept if isinstance(one, Keep))]
+        placed = self._places.place(told) if not alone else None
+        if placed is None and not alone and self._months.newest:
+            self._found_series(self._places.unknown(told))
+            placed = self._places.place(told)
+        if placed is None:
+            placed = Placed(others=[*alone, *judged(told)])
+        self._write_all(placed, cursors)
+
+    def _found_series(self, told: Sequence[Told]) -> None:
+        # What is new has its series first; then the batch is written like every other one.
+        month = self._months.get(self._months.newest)
+        firsts = [one.message for one in judged(told) if one.month == month.number]
+        if not firsts:
+            return
+        try:
+            with month.shard.transaction():
+                found = [(one, _series(month, one)) for one in firsts]
+        except ShardError:
+            self._doubt(month)
+            raise
+        for message, series in found:
+            if series is not None:
+                self._places.learn(message, series)
+
+    def _doubt(self, month: Month) -> None:
+        with contextlib.suppress(ShardError):  # What failed first is what is told.
+            month.forget()
+            self._forget()
+
+    def _write_all(self, placed: Placed, cursors: Mapping[int, int]) -> None:
+        batches, count = _by_month(placed.others), placed.count()
+        refusals = [(keep.message, keep.refused) for keep in placed.others if keep.refused]
         newest = max(self._months.newest, max(batches, default=0))
         if not newest:
-            self._waiting = kept  # No file yet that could hold a position.
+            self._waiting = placed.others  # No file yet that could hold a position.
             return
         for number in sorted(batches):
             if number < newest:
                 refusals += self._write_older(number, batches[number])
         if newest > self._months.newest:
-            self._months.roll(newest)
-        self._write_newest(batches.get(newest, []), refusals, cursors)
+            self._roll(newest)
+        self._write_newest(placed, batches.get(newest, []), refusals, cursors)
         self._waiting = []
-        self._committed(cursors, len(kept))
+        self._committed(cursors, count)
+
+    def _roll(self, number: int) -> None:
+        if self._months.newest:
+            with self._months.get(self._months.newest).shard.transaction() as db:
+                db.execute(NONE_LIVE)
+        self._months.roll(number)
+        self._forget()
+
+    def _forget(self) -> None:
+        newest = self._months.newest
+        self._live.forget()
+        if newest:
+            self._places = Places(newest)
+            self._live.know(self._months.get(newest).named)
 
     def _write_older(self, number: int, messages: Sequence[Message]) -> list[Refusal]:
         if number > self._months.newest:
-            self._months.roll(number)
-        month = self._months.get(number)
+            self._roll(number)
         try:
-            with month.shard.transaction():
-                return self._write(month, messages)
+            month, placed = self._months.get(number), Placed()
+        except ArchiveUnreadableError as error:  # Their keys could be those of other rows.
+            return [(message, str(error)) for message in messages]
+        try:
+            with month.shard.transaction() as db:
+                written = write(month, placed, messages)
+                if _changed(written, messages):
+                    note_edit(db)
         finally:
             month.forget()
+        self._told(placed, written)
+        return written.refusals
 
     def _write_newest(
-        self, messages: Sequence[Message], refusals: list[Refusal], cursors: Mapping[int, int]
+        self,
+        placed: Placed,
+        messages: Sequence[Message],
+        refusals: Sequence[Refusal],
+        cursors: Mapping[int, int],
     ) -> None:
         month = self._months.get(self._months.newest)
         done = False
         try:
             with month.shard.transaction() as db:
-                refusals += self._write(month, messages)
-                bury(db, refusals)
+                written = write(month, placed, messages)
+                bury(db, [*refusals, *written.refusals])
                 advance(db, self.committed, cursors)
+                self._go_live(db, month, written)
             done = True
         finally:
             if not done:
-                month.forget()
-        self.figures.dead_letters += len(refusals)
+                self._doubt(month)
+        for message, series in written.learnt:
+            self._places.learn(message, series)
+        self.figures.dead_letters += len(refusals) + len(written.refusals)
+        self._told(placed, written)
 
-    def _write(self, month: Month, messages: Sequence[Message]) -> list[Refusal]:
-        db = month.shard.db
-        bars, ticks, refusals = _placed(month, messages)
-        refusals += self._write_bars(db, bars)
-        refusals += self._write_ticks(db, ticks)
-        gaps = [message for message in messages if isinstance(message, FeedGap)]
-        refusals += [(gap, why) for gap, why in write_around(db, partial(_write_gaps, db), gaps)]
-        newest_ns = max((message.ts_event for message in messages), default=0)
-        self.figures.last_event_ns = max(self.figures.last_event_ns, newest_ns)
-        return refusals
+    def _go_live(self, db: Connection, month: Month, written: Written) -> None:
+        self._live.know(month.named)
+        self._live.take_bars(written.bars)
+        self._live.take_ticks(written.ticks)
+        if self._live.changed and self._may_show():
+            self._show(db)
+            self._live.shown()
 
-    def _write_bars(self, db: Connection, bars: Sequence[Placed]) -> list[Refusal]:
-        def write(some: Sequence[Placed]) -> None:
-            rows = [row for _, row in some]
-            if _inserted(db, NEW_BAR, rows) < len(rows):
-                self.figures.corrections += _inserted(db, CORRECTED_BAR, rows)
+    def _may_show(self) -> bool:
+        return self._clock.mono_ns() >= self._show_ns
 
-        return [(message, why) for (message, _), why in write_around(db, write, bars)]
+    def _show(self, db: Connection) -> None:
+        begun_ns = self._clock.mono_ns()
+        self._live.show(db)
+        ended_ns = self._clock.mono_ns()
+        self._show_ns = ended_ns + max(SHOW_NS, SHARE * (ended_ns - begun_ns))
 
-    def _write_ticks(self, db: Connection, ticks: Sequence[Placed]) -> list[Refusal]:
-        def write(some: Sequence[Placed]) -> None:
-            rows = [row for _, row in some]
-            self.figures.repeats += len(rows) - _inserted(db, NEW_TICK, rows)
-            highest: dict[int, tuple[int, int, int]] = {}
-            for key, ts_ns, *_ in sorted(rows):
-                series, trade_id = divmod(key, 1 << TRADE_ID_BITS)
-                highest[series] = (series, trade_id, ts_ns)
-            db.executemany(HIGH_WATER, list(highest.values()))
-
-        return [(message, why) for (message, _), why in write_around(db, write, ticks)]
+    def _told(self, placed: Placed, written: Written) -> None:
+        lasts = (one.ts_event for one in (*placed.bars[-1:], *placed.ticks[-1:]))
+        self.figures.last_event_ns = max(self.figures.last_event_ns, *lasts, 0)
+        self.figures.repeats += written.repeats
+        self.figures.corrections += written.corrections
 
 
-def _placed(
-    month: Month, messages: Sequence[Message]
-) -> tuple[list[Placed], list[Placed], list[Refusal]]:
-    bars: list[Placed] = []
-    ticks: list[Placed] = []
-    refusals: list[Refusal] = []
-    for message in messages:
-        if isinstance(message, FeedGap):
-            continue
-        assert isinstance(message, Bar | Trade)
-        try:
-            series = month.series(series_name(message), series_exponents(message))
-            if isinstance(message, Bar):
-                bars.append((message, bar_row(message, series)))
-            else:
-                ticks.append((message, tick_row(message, series)))
-        except POISON as error:
-            refusals.append((message, str(error)))
-    return bars, ticks, refusals
+def _changed(written: Written, messages: Sequence[Message]) -> bool:
+    rows = any(one.new for one in (*written.bars, *written.ticks))
+    return rows or written.corrections > 0 or any(isinstance(one, FeedGap) for one in messages)
+
+
+def _series(month: Month, message: Message) -> Series | None:
+    assert isinstance(message, Bar | Trade)
+    with contextlib.suppress(*POISON):
+        return month.series(series_name(message), series_exponents(message))
+    return None
 
 
 def _by_month(kept: Sequence[Keep]) -> dict[int, list[Message]]:
@@ -160,26 +215,3 @@ def _by_month(kept: Sequence[Keep]) -> dict[int, list[Message]]:
         if not keep.refused:
             batches[keep.month].append(keep.message)
     return batches
-
-
-def _inserted(db: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> int:
-    before = db.total_changes()
-    db.executemany(sql, rows)
-    return db.total_changes() - before
-
-
-def _write_gaps(db: Connection, gaps: Sequence[FeedGap]) -> None:
-    db.executemany(
-        GAP,
-        [
-            (
-                gap.symbol,
-                gap.first_trade_id,
-                gap.last_trade_id,
-                gap.filled,
-                gap.reason,
-                gap.ts_event,
-            )
-            for gap in gaps
-        ],
-    )

@@ -5,13 +5,18 @@ its positions past it; a new month takes the positions over in the transaction t
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from bus.migrations import KINDS
+from bus.month_names import end_of_month_ns, month_name, month_named
 from bus.rows import shard_files
 from bus.shard import Shard, is_made, open_writer
 from schema.streams import BY_NUMBER
+from services.writer.archive_files import archive_path, live_months
+from services.writer.late import adopt_series, series_of
 from services.writer.market import Exponents, Series, series_seconds
 from services.writer.store import load_positions
 
@@ -41,11 +46,17 @@ class Month:
             found = self._series[name] = Series(number, exponents)
         return found
 
+    @property
+    def named(self) -> Mapping[tuple[str, str], Series]:
+        """All series, by symbol and timeframe."""
+        return self._series
+
     def forget(self) -> None:
         """Read the series again: a transaction that made some may not have been committed."""
-        rows = self.shard.db.execute(
-            "SELECT symbol, timeframe, id, px_exp, qty_exp, quote_exp FROM series"
-        )
+        with self.shard.reading() as db:
+            rows: list[Any] = db.execute(
+                "SELECT symbol, timeframe, id, px_exp, qty_exp, quote_exp FROM series"
+            ).fetchall()
         self._series = {
             (symbol, timeframe): Series(number, (px_exp, qty_exp, quote_exp))
             for symbol, timeframe, number, px_exp, qty_exp, quote_exp in rows
@@ -57,6 +68,7 @@ class Months:
 
     def __init__(self, directory: Path, world: str) -> None:
         self._directory = directory
+        self.place = directory.parent
         self._world = world
         self._open: OrderedDict[int, Month] = OrderedDict()
         self.newest = self._find_newest()
@@ -68,8 +80,7 @@ class Months:
         month = self._open.get(number)
         if month is None:
             self._make_room()
-            month = Month(number, open_writer(KIND, self._path(number), self._world))
-            self._open[number] = month
+            month = self._open[number] = self._opened(number, {})
             if number < self.newest:
                 month.shard.harden()
         self._open.move_to_end(number)
@@ -77,7 +88,25 @@ class Months:
 
     def positions(self) -> dict[int, int]:
         """Return the positions, which stand in the newest month."""
-        return load_positions(self.get(self.newest).shard.db) if self.newest else {}
+        if not self.newest:
+            return {}
+        with self.get(self.newest).shard.reading() as db:
+            return load_positions(db)
+
+    def closed(self, market_ns: int, grace_ns: int) -> list[int]:
+        """Return the months with a file that wait for no more rows, oldest first."""
+        return [
+            month
+            for month in live_months(self.place)
+            if month < self.newest and market_ns >= end_of_month_ns(month) + grace_ns
+        ]
+
+    def release(self, number: int) -> Shard:
+        """Return a month's file, open, to a caller who closes it: it is no more one of ours."""
+        assert number != self.newest
+        month = self.get(number)
+        del self._open[number]
+        return month.shard
 
     def roll(self, number: int) -> None:
         """Begin a newer month: it takes the positions over once the last one is on the disk."""
@@ -86,13 +115,25 @@ class Months:
         if self.newest:
             self._seal(number)
         self._make_room()
-        shard = open_writer(KIND, self._path(number), self._world, carried)
-        self._open[number] = Month(number, shard)
+        self._open[number] = self._opened(number, carried)
         self.newest = number
 
     def shards(self) -> Iterable[Shard]:
         """Return the files that are open."""
         return [month.shard for month in self._open.values()]
+
+    def _opened(self, number: int, carried: Mapping[str, int]) -> Month:
+        archive = archive_path(self.place, number)
+        series = series_of(archive) if archive.exists() else []
+        shard = open_writer(
+            KIND, self._directory / f"{month_name(number)}.db", self._world, carried
+        )
+        with ExitStack() as failed:
+            failed.callback(shard.close)
+            adopt_series(shard, archive, series)
+            month = Month(number, shard)
+            failed.pop_all()
+        return month
 
     def _seal(self, following: int) -> None:
         # A commit at synchronous=FULL takes all before it to the disk.
@@ -111,12 +152,8 @@ class Months:
             number = next(number for number in self._open if number != self.newest)
             self._open.pop(number).shard.close()
 
-    def _path(self, number: int) -> Path:
-        return self._directory / f"market_data_{number // 100:04d}_{number % 100:02d}.db"
-
     def _find_newest(self) -> int:
         for path in shard_files(self._directory, KIND):
             if is_made(path):
-                year, month = path.stem.split("_")[-2:]
-                return int(year) * 100 + int(month)
+                return month_named(path.name)
         return 0

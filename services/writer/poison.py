@@ -44,6 +44,11 @@ def write_around(
     return []
 
 
+def undo(db: Connection) -> None:
+    """Take back what `write` of `write_around` has written so far; it may go on."""
+    db.execute("ROLLBACK TO poison")
+
+
 def bury(db: Connection, refusals: Sequence[Refusal]) -> None:
     """Keep refused messages as they were said, with the reason."""
     db.executemany(

@@ -1,7 +1,5 @@
 """The fold of forecasts: models, what they said, how it turned out, and the account's figures."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from bus.shard import Connection
@@ -9,6 +7,7 @@ from schema.forecast import Forecast, ModelCard, Score
 from schema.settings import TIMEFRAMES_NS
 from schema.streams import STREAMS
 from schema.trading import Portfolio
+from services.writer.bars_said import LINKED_NS, said_of
 from services.writer.effects import Keep
 
 BAR = STREAMS["ingest.bar"].number
@@ -31,15 +30,18 @@ METRIC = (
     "INSERT INTO analytics_metrics VALUES (?, ?, ?, ?) "
     "ON CONFLICT (name, scope, ts_ns) DO UPDATE SET value = excluded.value"
 )
-SAID_BAR = "UPDATE ml_predictions SET bar_said_ns = ? WHERE bar_pos = ? AND bar_said_ns IS NULL"
+SAID_BAR = (
+    "UPDATE ml_predictions SET bar_said_ns = ?1 WHERE bar_pos = ?2 AND bar_said_ns IS NULL "
+    "AND said_ns - ?1 < ?3"
+)
 
 
-def write_forecast(db: Connection, kept: Keep, bars: Mapping[int, int]) -> None:
+def write_forecast(db: Connection, kept: Keep) -> None:
     """Keep a forecast with its place, and the place and time of the bar that it was made of."""
     m = kept.message
     assert isinstance(m, Forecast)
     bar_pos = m.cause[1] if m.cause[0] == BAR else None
-    bar_said_ns = bars.get(bar_pos) if bar_pos is not None else None
+    bar_said_ns = said_of(db, bar_pos, kept.said_ns) if bar_pos is not None else None
     about = (m.symbol, m.timeframe, m.bar_open_ns, m.horizon_ns)
     values = (m.probability_up, m.confidence, m.expected_return, m.model, m.source)
     said = (kept.said_ns, bar_pos, bar_said_ns)
@@ -48,7 +50,7 @@ def write_forecast(db: Connection, kept: Keep, bars: Mapping[int, int]) -> None:
 
 def link_bar(db: Connection, kept: Keep) -> None:
     """Fill in when a bar was said, where its forecast came first."""
-    db.execute(SAID_BAR, (kept.said_ns, kept.pos))
+    db.execute(SAID_BAR, (kept.said_ns, kept.pos, LINKED_NS))
 
 
 def write_model(db: Connection, kept: Keep) -> None:

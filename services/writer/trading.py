@@ -15,6 +15,13 @@ from services.writer.effects import Keep
 
 Statement = tuple[str, tuple[Any, ...]]
 
+AUDITED = (
+    "INSERT INTO audit SELECT tail.id + 1, ?1, ?2, ?3, ?4, ?5, ?6, "
+    "audit_hash(tail.hash, tail.id + 1, ?1, ?2, ?3, ?4, ?5, ?6) FROM "
+    "(SELECT id, hash FROM audit UNION ALL SELECT 0, zeroblob(32) ORDER BY id DESC LIMIT 1) AS tail"
+)
+"""Adds a row to the audit with the hash that chains it to the one before."""
+
 IGNORED: frozenset[type[Message]] = frozenset(
     {
         market.FeedStatus,  # a condition, not a fact of trading
@@ -171,8 +178,7 @@ def _risk_event(message: Message, scope: str, state: str, reason: str) -> Statem
 
 
 def _audited(message: Message, by: str, scope: str, reason: str) -> Statement:
-    sql = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?)"
-    return sql, (message.ts_event, by, type(message).__name__, scope, reason, detail(message))
+    return AUDITED, (message.ts_event, by, type(message).__name__, scope, reason, detail(message))
 
 
 def _loaded(message: Any) -> list[Statement]:
