@@ -19,6 +19,7 @@ VERBS = {
     "restart": ("house", "services.rrr.house"),
     "status": ("house", "services.rrr.house"),
     "logs": ("house", "services.rrr.house"),
+    "data": ("market", "services.rrr.data"),
     "orders": ("trading", "services.rrr.trading"),
     "positions": ("trading", "services.rrr.trading"),
     "trades": ("trading", "services.rrr.trading"),

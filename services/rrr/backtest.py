@@ -54,6 +54,7 @@ backtest.add_command(diff_runs)
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV or CSV.gz of bars; without one the stored history is played.",
 )
+@click.option("--history", metavar="EXCHANGE", help="Its imported history, in any house.")
 @click.option("--symbol", "symbols", multiple=True, help="What each --file holds, e.g. BTC/USDT.")
 @click.option("--since", metavar="SPAN", help="The last 90d, 12h ... of the bars.")
 @click.option("--from", "start", metavar="TIME", help="ISO; bars before it are known, not traded.")

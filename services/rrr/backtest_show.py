@@ -9,10 +9,10 @@ import msgspec
 from bus.house import House
 from services.rrr.backtest_kept import picture_named, rows, runs_among, waiting
 from services.rrr.books import require_shard
-from services.rrr.db import json_lines, table
 from services.rrr.pipes import reader_may_leave
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
+from services.rrr.tables import json_lines, table
 
 SHARD = "backtest"
 ID_CHARS = 8

@@ -9,10 +9,12 @@ import click
 import msgspec
 
 from bus.errors import HouseError, SettingsError
+from bus.history import history_of
 from bus.house import House
 from bus.settings_tables import NAME, TAKEN
 from schema.units import parse_iso
 from services.rrr.books import require_shard
+from services.rrr.db_export_files import history_meant
 from services.rrr.places import span_ns
 from services.rrr.strategy_template import file_meant
 
@@ -47,6 +49,7 @@ class Asked(msgspec.Struct, frozen=True):
     sets: tuple[str, ...]
     commission: float | None
     fees: int | None
+    history: str | None = None
 
 
 class Meant(NamedTuple):
@@ -62,8 +65,9 @@ def meant(house: House, environ: Mapping[str, str], asked: Asked) -> Meant:
     from services.backtest.plan import Plan  # noqa: PLC0415 - a word of help needs no numpy
 
     name, own = _strategy(house, asked)
-    if not asked.files:
-        require_shard(house, MARKET)
+    stored = None if asked.files else _stored(house, asked.history)
+    if asked.files and asked.history is not None:
+        raise click.UsageError("--history and --file are two sources of bars: name one of them")
     symbols = tuple(symbol.upper() for symbol in asked.symbols)
     if asked.files and symbols and len(symbols) != len(asked.files):
         raise click.UsageError(
@@ -74,13 +78,30 @@ def meant(house: House, environ: Mapping[str, str], asked: Asked) -> Meant:
         strategy=name,
         files=asked.files,
         symbols=symbols,
-        shards=None if asked.files else house.db_dir,
-        from_ns=_begin(house, asked, name, symbols),
+        shards=stored and stored.db_dir,
+        history=stored.behind if stored else (),
+        from_ns=_begin(house, asked, name, symbols, stored),
         to_ns=_time("until", asked.until),
         bars=asked.bars or 0,
     )
     changes = _fees(asked) | dict(_change(text) for text in asked.sets)
     return Meant(plan, changes, {**environ, **own})
+
+
+class Stored(NamedTuple):
+    """Where stored bars lie, and the places of imported ones behind them."""
+
+    db_dir: Path
+    behind: tuple[Path, ...]
+
+
+def _stored(house: House, exchange: str | None) -> Stored:
+    if exchange is None:
+        behind = history_of(house)
+        if not behind:
+            require_shard(house, MARKET)
+        return Stored(house.db_dir, behind)
+    return Stored(history_meant(house, exchange) / "db", ())
 
 
 def source_of(house: House, asked: Asked) -> Path:
@@ -123,10 +144,12 @@ def _strategy(house: House, asked: Asked) -> tuple[str, dict[str, str]]:
     return name, {f"{section}FILE": str(path), **budget}
 
 
-def _begin(house: House, asked: Asked, name: str, symbols: tuple[str, ...]) -> int | None:
+def _begin(
+    house: House, asked: Asked, name: str, symbols: tuple[str, ...], stored: Stored | None
+) -> int | None:
     if asked.since is None:
         return _time("from", asked.start)
-    if asked.files or asked.start is not None:
+    if stored is None or asked.start is not None:
         raise click.UsageError(
             "--since takes the last stretch of the stored history: with --file, or to begin at "
             "another time, say --from"
@@ -136,7 +159,7 @@ def _begin(house: House, asked: Asked, name: str, symbols: tuple[str, ...]) -> i
     own = house.settings.strategy.get(name)
     wanted = symbols or (own.symbols if own else ()) or house.settings.ingest.symbols
     wanted = wanted or house.settings.venue.symbol
-    last_ns = max(newest_ns(house.db_dir, symbol) for symbol in wanted)
+    last_ns = max(newest_ns(stored.db_dir, symbol, stored.behind) for symbol in wanted)
     if not last_ns:
         raise HouseError(
             f"the stored history has no 1m bar of {' or '.join(wanted)}",

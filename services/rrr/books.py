@@ -84,7 +84,8 @@ def known_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row
 
 def as_integrity(error: HouseError) -> HouseError:
     """Return a failure of a shard or a journal with the exit code of the command line."""
-    error.exit_code = 5 if error.exit_code in {74, 78} else 1
+    refused = error.exit_code == 78 and not isinstance(error.__cause__, OSError)
+    error.exit_code = 5 if error.exit_code == 74 or refused else 1
     return error
 
 

@@ -1,11 +1,8 @@
 """`rrr bus`: watch the streams, read and copy them, look after their journals."""
 
-from typing import Any
-
 import click
 
-from bus.errors import HouseError
-from services.rrr.verbs import Verbs
+from services.rrr.verbs import InnerVerbs
 
 VERBS = {
     "watch": ("watch", "services.rrr.bus_watch"),
@@ -27,21 +24,7 @@ VERBS = {
 }
 """Each verb, what it is for, and the file that it lives in."""
 
-INTEGRITY = 5
 
-
-class BusVerbs(Verbs):
-    """The verbs of the bus; they end with 0 to 5, whatever went wrong."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except HouseError as error:
-            if error.exit_code > INTEGRITY:  # Those are for a supervisor, and none runs these.
-                error.exit_code = 1
-            raise
-
-
-@click.command(cls=BusVerbs, table=VERBS)
+@click.command(cls=InnerVerbs, table=VERBS)
 def bus() -> None:
     """Watch the streams, read and copy them, look after their journals."""

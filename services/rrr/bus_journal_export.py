@@ -21,9 +21,10 @@ from schema.streams import Stream
 from services.rrr.books import as_integrity
 from services.rrr.bus_journal_columns import Columns
 from services.rrr.ears import Lost, Seen, Tail, shown
-from services.rrr.journal_files import Journal, Passed, bar_over, journal_named
+from services.rrr.journal_files import Journal, journal_named
 from services.rrr.lab_export import Batch, require_polars, write_parquet
 from services.rrr.places import FORMS, Place, read_place
+from services.rrr.progress import Passed, progress_over
 from services.rrr.spans import FilePath
 from services.rrr.standing import standing_house
 from services.rrr.starts import last_position, start_of
@@ -65,7 +66,7 @@ def export(name: str, output: Path, form: str | None, begin: str, end: str, *, f
     _refuse_used(output, force=force)
     count = Count()
     try:
-        with bar_over(journal.size, "exporting") as passed, _whole(output) as draft:
+        with progress_over(journal.size, "exporting") as passed, _whole(output) as draft:
             rows = _rows(house, journal.stream, (first, last), count, passed)
             _write(draft, form, journal.stream, rows)
     except HouseError as error:

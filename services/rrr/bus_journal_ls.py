@@ -11,9 +11,10 @@ from bus.repair import end_mark, record_at
 from schema.frame import HEADER_BYTES
 from schema.streams import Stream
 from schema.units import iso
-from services.rrr.journal_files import Journal, Passed, bar_over, journals_named
+from services.rrr.journal_files import Journal, journals_named
 from services.rrr.pipes import reader_may_leave
 from services.rrr.places import position_text
+from services.rrr.progress import Passed, progress_over
 from services.rrr.screen import mebibytes, table
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
@@ -47,7 +48,7 @@ def list_segments(names: tuple[str, ...], *, json_lines: bool) -> None:
     """List the segments of all streams or of some; STREAM may end in *."""
     house = running_house(standing_house())
     found = journals_named(house, names)
-    with bar_over(sum(one.size for one in found), "reading") as passed:
+    with progress_over(sum(one.size for one in found), "reading") as passed:
         rows = [row for one in found for row in _rows(one, passed)]
     with reader_may_leave():
         if json_lines:

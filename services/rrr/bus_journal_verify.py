@@ -8,9 +8,10 @@ import msgspec
 from bus.audit import Audit, audit
 from bus.errors import HouseError
 from bus.plain import printable
-from services.rrr.journal_files import IntegrityError, Journal, Passed, bar_over, journals_named
+from services.rrr.journal_files import IntegrityError, Journal, journals_named
 from services.rrr.pipes import reader_may_leave
 from services.rrr.places import position_text
+from services.rrr.progress import Passed, progress_over
 from services.rrr.screen import mebibytes, table
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
@@ -29,7 +30,7 @@ def verify(names: tuple[str, ...], *, every: bool, json_lines: bool) -> None:
     """
     house = running_house(standing_house())
     found = journals_named(house, names)
-    with bar_over(sum(one.size for one in found), "verifying") as passed:
+    with progress_over(sum(one.size for one in found), "verifying") as passed:
         audits = [(one, _audit(one, passed)) for one in found]
     with reader_may_leave():
         if json_lines:

@@ -11,6 +11,7 @@ import msgspec
 
 from bus.archive import bases, place_of, plain_bases, read_head
 from bus.cursors import read_cursors
+from bus.disk import file_bytes
 from bus.errors import JournalError, ProtocolError
 from bus.health import last_positions
 from bus.house import House
@@ -51,7 +52,7 @@ def segments(journals: Path, stream: Stream) -> list[dict[str, Any]]:
         {
             "base": base,
             "place": position_text(base),
-            "bytes": _size(place_of(directory, base)),
+            "bytes": file_bytes(place_of(directory, base)),
             "archived": base not in plain,
         }
         for base in bases(directory)
@@ -163,10 +164,3 @@ def _positions(after: int, last: int) -> int:
     if epoch_of(after) == epoch_of(last):
         return last - after
     return (last & N_MASK) + 1
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0  # Retention was faster.

@@ -8,9 +8,9 @@ import msgspec
 
 from bus.build import contract_hash
 from bus.clock import SystemClock
+from bus.disk import make_directory
 from bus.errors import HouseError, JournalError
 from bus.house import House
-from bus.segments import make_directory
 from schema.streams import STREAMS
 from schema.units import SECOND_NS
 from services.rrr.books import as_integrity

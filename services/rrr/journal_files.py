@@ -1,6 +1,5 @@
-"""The journals of the house as its verbs look at them: by name, with a bar over what takes long."""
+"""The journals of the house as its verbs look at them, by name."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +8,13 @@ import click
 import msgspec
 
 from bus.archive import bases, place_of
+from bus.disk import file_bytes
 from bus.errors import HouseError
 from bus.house import House
 from bus.lease import Lease
 from schema.streams import STREAMS, Stream
 from services.rrr.bus_names import chosen
 from services.rrr.digging import directory_of
-
-BAR_BYTES = 64 << 20
-"""What is read in about a second; for less, nobody needs a bar."""
-
-Passed = Callable[[int], None]
-"""Is told how many bytes were looked at."""
 
 
 class IntegrityError(HouseError):
@@ -38,7 +32,7 @@ class Journal(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """The bytes that its segments take."""
-        return sum(_size(place_of(self.directory, base)) for base in bases(self.directory))
+        return sum(file_bytes(place_of(self.directory, base)) for base in bases(self.directory))
 
 
 def journals_named(house: House, names: Iterable[str]) -> list[Journal]:
@@ -61,16 +55,6 @@ def journal_named(house: House, name: str) -> Journal:
 
 
 @contextmanager
-def bar_over(size: int, label: str) -> Iterator[Passed]:
-    """Show on a terminal how much of a size is done, where it takes more than a moment."""
-    if size < BAR_BYTES or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
-        yield bar.update
-
-
-@contextmanager
 def instead_of(house: House, owner: str, busy: Callable[[str], HouseError]) -> Iterator[None]:
     """Hold the lease of an owner that does not run; of one that does, `busy` makes a failure."""
     lease = Lease(house.run / f"{owner}.lease")
@@ -88,10 +72,3 @@ def instead_of(house: House, owner: str, busy: Callable[[str], HouseError]) -> I
         yield
     finally:
         lease.release()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0  # Retention was faster.

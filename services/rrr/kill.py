@@ -4,13 +4,13 @@ It reads no settings and imports as little as it can. Where the gateway does not
 not obey, the order is left as a file, which the gateway obeys when it starts and while it runs.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import click
 import msgspec
 
+from bus.disk import put_whole
 from bus.errors import HouseError, UnreachableError
 from bus.house import run_directory
 from bus.plain import printable
@@ -116,16 +116,9 @@ def leave_file(run: Path, level: str, why: str) -> Path:
     waiting = _waiting(path)
     if waiting in LEVELS and LEVELS.index(waiting) > LEVELS.index(level):
         level = waiting
-    draft = run / f"{FILE}.tmp"
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(f"{level} {why}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_directory(run)
+        put_whole(path, f"{level} {why}\n".encode())
     except OSError as error:
         raise HouseError(
             f"neither the gateway nor {path} could be told to stop: {error}",
@@ -139,14 +132,6 @@ def _waiting(path: Path) -> str:
         return path.read_text("utf-8", errors="replace").partition(" ")[0].strip()
     except OSError:
         return ""
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _show_json(**fields: object) -> None:

@@ -12,6 +12,7 @@ import click
 
 from bus.clock import SystemClock
 from bus.errors import HouseError, SettingsError
+from bus.history import history_of
 from bus.house import House, open_house, shipped_house
 from bus.migrations import KINDS
 from bus.rows import TIME_LIMIT_MS
@@ -140,7 +141,8 @@ class Lab:
             raise HouseError(f"there is no shard {shard!r}", f"The shards are: {', '.join(KINDS)}")
         if not query.strip():
             raise HouseError("the query is empty", "Write a SELECT")
-        rows = lab_rows.rows(self.house.db_dir, shard, query, time_limit_ms=time_limit_ms)
+        history = history_of(self.house) if shard == "market" else ()
+        rows = lab_rows.rows(self.house.db_dir, shard, query, (), time_limit_ms, history)
         return table(columns_of(rows, ()), (), form)
 
     def _trading(self, query: Query, since: Moment, until: Moment, to: str | None) -> Any:
@@ -151,7 +153,7 @@ class Lab:
 
     def _months(self, symbol: str, tf: str, since: Moment, until: Moment) -> Iterator[Any]:
         want = wanted(symbol, tf, *self._span(since, until))
-        return months(self.house.db_dir, want)
+        return months(self.house.db_dir, want, history_of(self.house))
 
     def _span(self, since: Moment, until: Moment) -> tuple[int, int]:
         def now() -> int:
@@ -160,7 +162,7 @@ class Lab:
         return moment_ns(since, now, 0), moment_ns(until, now, END_NS)
 
     def _require_symbol(self, symbol: str) -> None:
-        known = symbols(self.house.db_dir)
+        known = symbols(self.house.db_dir, history_of(self.house))
         if symbol.upper() not in known:
             kept = ", ".join(known) or "none"
             raise HouseError(f"no bars of {symbol!r} are kept here", f"Kept are: {kept}")

@@ -21,8 +21,9 @@ SCALES: dict[str, tuple[str, ...]] = {
     ),
     "qty_exp": (
         *("qty", "volume", "bid_qty", "ask_qty", "lot", "min_qty", "max_qty", "market_max_qty"),
-        *("cum_qty", "filled_qty"),
+        "cum_qty",
     ),
+    "filled_exp": ("filled_qty",),
     "quote_exp": (
         *("quote_volume", "quote_qty", "cash", "equity", "gross_exposure", "net_exposure"),
         *("realized", "unrealized", "fees", "peak_equity", "cost", "deposits", "min_notional"),

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from bus.errors import HouseError
+from bus.reading import Value
 from bus.rows import TIME_LIMIT_MS, Reader
-from bus.shard import Value
 from services.rrr.lab_plain import EXPONENT, plain_columns
 from services.rrr.lab_table import columns_of, table
 
@@ -52,6 +52,7 @@ ORDERS = Query(
         **_of("o", limit_price="o.limit_px", stop_price="o.stop_px"),
         **_of("o", "filled_qty", "filled_quote", "venue_order_id", "reason", "trace"),
         **_of("o", "px_exp", "qty_exp", "quote_exp"),
+        "filled_exp": "coalesce(o.filled_exp, o.qty_exp)",
     },
     "FROM trading.orders AS o WHERE o.created_ns >= ? AND o.created_ns < ? "
     "ORDER BY o.created_ns, o.client_order_id",
@@ -108,9 +109,10 @@ def rows(
     sql: str,
     bindings: Sequence[Value] = (),
     time_limit_ms: int = TIME_LIMIT_MS,
+    history: Sequence[Path] = (),
 ) -> list[dict[str, Value]]:
     """Return all rows of one SELECT; nothing is open afterwards."""
-    with Reader(db_dir, shard, time_limit_ms=time_limit_ms) as reader:
+    with Reader(db_dir, shard, None, time_limit_ms, history) as reader:
         return list(reader.rows(sql, bindings))
 
 

@@ -4,10 +4,12 @@ import datetime as dt
 import re
 from collections.abc import Callable
 
+from bus.bars import open_bars
 from bus.clock import Clock
 from bus.errors import HouseError, ShardError
+from bus.history import history_of
 from bus.house import House
-from bus.rows import IDX_MASK, Reader
+from bus.rows import Reader
 from schema.units import DAY_NS, SECOND_NS, parse_iso
 from services.rrr.places import UNITS_NS
 from services.rrr.survey import market_clock
@@ -18,12 +20,6 @@ Moment = str | int | dt.datetime | None
 END_NS = 1 << 62
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 SPANS_NS = {**UNITS_NS, "w": 7 * DAY_NS}
-NEWEST_BAR = f"""
-SELECT max(s.tf_s * (1 + (
-    SELECT max(b.k) & {IDX_MASK} FROM {{db}}.bar AS b
-    WHERE b.k BETWEEN s.id << 26 AND (s.id << 26) | {IDX_MASK}
-))) AS at_s FROM {{db}}.series AS s WHERE s.tf_s > 0
-"""  # noqa: S608 - a file of ours
 NEWEST_SNAPSHOT = "SELECT ts_ns FROM trading.portfolio_snapshots ORDER BY id DESC LIMIT 1"
 
 _span = re.compile(r"(\d+)([smhdw])")
@@ -74,12 +70,10 @@ def wall_since_ns(house: House, since_ns: int) -> int:
 
 def _newest_bar_ns(house: House) -> int:
     try:
-        with Reader(house.db_dir, "market") as reader:
-            newest = reader.files[0]
-            rows = list(reader.rows(NEWEST_BAR.format(db=newest)))
+        with open_bars(house.db_dir, history=history_of(house)) as reader:
+            return reader.newest_ns()
     except ShardError:
         return 0
-    return int(rows[0]["at_s"] or 0) * SECOND_NS
 
 
 def _newest_snapshot_ns(house: House) -> int:

@@ -16,9 +16,10 @@ import msgspec
 
 from bus.clock import MarketTime
 from bus.copy import Copied
+from bus.disk import sync_directory, sync_file
 from bus.errors import HouseError
 from bus.journal import open_reader
-from bus.segments import HASH_BYTES, failing, sync_directory, sync_file
+from bus.segments import HASH_BYTES, failing
 from schema.frame import Frame
 from schema.streams import STREAMS, Stream
 

@@ -88,7 +88,7 @@ def _refuse_houses(house: House, home: Path) -> None:
         lease = Lease(path)
         if not lease.take():
             raise BusyError(
-                f"{home} is in use: the lease {path} is held by process {lease.holder()}",
+                f"{home} is in use: the lease {path} is held by {lease.whose()}",
                 "Leave --home away, or name a directory of its own",
             )
         lease.release()

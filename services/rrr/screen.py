@@ -25,7 +25,7 @@ def screen(report: dict[str, Any]) -> str:
     lines += [*_books(report), ""]
     lines += table([HEAD, *(_service(service) for service in report["services"])])
     shards = [_shard(shard) for shard in report["shards"]]
-    lines += ["", *table([("SHARD", "OK", "BEHIND", "SIZE"), *shards])]
+    lines += ["", *table([("SHARD", "OK", "BEHIND", "SIZE", "BACKUP"), *shards])]
     return "\n".join(lines)
 
 
@@ -180,4 +180,5 @@ def _shard(shard: dict[str, Any]) -> tuple[str, ...]:
         "yes" if shard["ok"] else "NO",
         "?" if behind_s is None else f"{behind_s} s",
         mebibytes(shard["bytes"]),
+        "none" if shard["backup_age_s"] is None else f"{duration(shard['backup_age_s'])} ago",
     )

@@ -8,6 +8,7 @@ from bus.clock import Clock
 from bus.errors import UnreachableError
 from bus.health import SECOND, behind
 from bus.house import House
+from bus.month_names import PREFIX
 from schema.units import iso, iso_ms
 from services.rrr.alerts import firing
 from services.rrr.books import Books, read_books
@@ -17,7 +18,7 @@ from services.rrr.survey import NotReadyError, Survey, market_clock, running_hou
 
 SHARDS = {
     "trading": "trading*.db*",
-    "market": "market_data_*.db*",
+    "market": f"{PREFIX}*.db*",
     "analytics": "analytics*.db*",
     "backtest": "backtest*.db*",
 }
@@ -124,8 +125,14 @@ def _shard(house: House, found: Survey, name: str) -> dict[str, Any]:
         "ok": verdict is not None and verdict.ready,
         "behind_s": _behind_s(found, writer),
         "bytes": _bytes(house.db_dir, SHARDS[name]),
-        "backup_age_s": None,
+        "backup_age_s": _backup_age_s(found, writer),
     }
+
+
+def _backup_age_s(found: Survey, writer: str) -> int | None:
+    """Return how old the last proven backup is, as its writer knows; None without one."""
+    age_s = found.counter(writer, "backup_age_s")
+    return None if age_s is None or age_s < 0 else age_s
 
 
 def _behind_s(found: Survey, writer: str) -> int | None:

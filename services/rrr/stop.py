@@ -133,12 +133,19 @@ def _leased(house: House) -> list[str]:
 def _free(lease: Lease, clock: Clock, wait_s: int) -> bool:
     deadline_ns = clock.mono_ns() + wait_s * 1_000_000_000
     while lease.path.exists():
-        if lease.clear():
+        if _cleared(lease):
             return True
         if clock.mono_ns() >= deadline_ns:
             return False
         clock.pause_ms(POLL_MS)
     return True
+
+
+def _cleared(lease: Lease) -> bool:
+    try:
+        return lease.clear()
+    except OSError:  # On a disk that is read-only the file stays, and binds nobody.
+        return not lease.alive()
 
 
 def _end(lease: Lease, number: signal.Signals) -> None:
@@ -165,4 +172,5 @@ def _clear(house: House, supervisor: Supervisor) -> None:
     stale += [supervisor.socket, supervisor.pid_file]
     stale += supervisor.directory.glob(f"{supervisor.socket.name}.*")
     for path in stale:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # A read-only disk keeps what is nobody's any more.
+            path.unlink()

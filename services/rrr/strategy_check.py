@@ -11,6 +11,7 @@ import msgspec
 
 from bus.clock import SystemClock
 from bus.errors import HouseError, SettingsError
+from bus.history import history_of
 from bus.house import House, open_house
 from bus.migrations import KINDS
 from bus.rows import shard_files
@@ -193,19 +194,20 @@ def _bars(
             raise click.UsageError("--since is of the stored history: leave it out with --file")
         pairs = zip(symbols, asked.files, strict=True)
         return {symbol: read_sheet(file, Grain()) for symbol, file in pairs}
-    if not shard_files(house.db_dir, KINDS["market"]):
+    if not shard_files(house.db_dir, KINDS["market"]) and not history_of(house):
         raise NotReadyError(
             f"there is no market shard in {house.db_dir} yet",
             "Start the house with `rrr up`, or name a file of bars with --file",
         )
-    stop_ns = max((newest_ns(house.db_dir, symbol) for symbol in needed), default=0)
+    place, behind = house.db_dir, history_of(house)
+    stop_ns = max((newest_ns(place, symbol, behind) for symbol in needed), default=0)
     if not stop_ns:
         raise HouseError(
             f"the stored history has no 1m bar of {' or '.join(needed)}",
             "Name what it has with --symbol, or a file of bars with --file",
         )
     start_ns = max(0, stop_ns - span_ns(asked.since or SINCE))
-    return {symbol: read_shelf(house.db_dir, symbol, start_ns, stop_ns) for symbol in needed}
+    return {symbol: read_shelf(place, symbol, start_ns, stop_ns, behind) for symbol in needed}
 
 
 def _forecasts(task: "Task") -> "tuple[Forecast, ...]":

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bus.coherence import require_coherence
+from bus.disk import sync_directory, sync_file
 from bus.errors import SettingsError
-from bus.segments import sync_directory, sync_file
 from bus.settings import LOCAL, load, parse_file
 from schema.strategy import Scalar
 from services.rrr.toml_text import Keys, cut, put_value

@@ -151,4 +151,7 @@ def _process(found: Survey, name: str, info: dict[str, Any]) -> Process:
     if info["statename"] == "EXITED":
         detail = word.message if word is not None else f"exit code {info['exitstatus']}"
     since_ns = int(info["start"]) * SECOND
+    looped = word is not None and word.code and word.at_ns >= since_ns
+    if info["statename"] == "STOPPED" and word is not None and looped:
+        detail = word.message  # The warden stopped it, for it ended like this again and again.
     return Process(str(info["statename"]), int(info["pid"]), since_ns, detail)

@@ -34,7 +34,7 @@ def train(symbols: str | None, bars: int | None, epochs: int | None, *, as_json:
     """
     house = running_house(standing_house())
     lesson = _lesson(house, symbols, bars, epochs)
-    if not shard_files(house.db_dir, KINDS["market"]):
+    if not shard_files(house.db_dir, KINDS["market"]) and not lesson.history:
         raise NotReadyError(
             f"there is no market shard in {house.db_dir} yet",
             "Start the house with `rrr up`: its first bars come within seconds",
