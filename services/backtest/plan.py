@@ -29,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     files: tuple[Path, ...] = ()
     symbols: tuple[str, ...] = ()  # of the files, one each; or those of the shards
     shards: Path | None = None
+    history: tuple[Path, ...] = ()  # places behind the shards
     from_ns: int | None = None
     to_ns: int | None = None
     bars: int = 0  # the first ones alone; 0: all
@@ -87,7 +88,7 @@ def opened(plan: Plan, grain: Grain, symbols: tuple[str, ...], before_ns: int = 
         raise HouseError("the run has no bars", "Name a file with --file, or a time with --since")
     start_ns, stop_ns = max(0, (plan.from_ns or 0) - before_ns), plan.to_ns or NEVER_NS
     for symbol in symbols:
-        base[symbol] = read_shelf(plan.shards, symbol, start_ns, stop_ns)
+        base[symbol] = read_shelf(plan.shards, symbol, start_ns, stop_ns, plan.history)
     return History(base)
 
 

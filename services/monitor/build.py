@@ -6,6 +6,7 @@ from bus.clock import Clock
 from bus.service import Parts
 from services.monitor.core import Monitor
 from services.monitor.edge import MonitorEdge
+from services.monitor.shards import Keeping
 
 if TYPE_CHECKING:
     from bus.house import House
@@ -14,5 +15,7 @@ if TYPE_CHECKING:
 def build(house: "House", clock: Clock) -> Parts:
     """Return the core and the edge of the monitor of a house."""
     limits, snapshot_s = house.settings.monitor, house.settings.engine.snapshot_s
-    core = Monitor(house.programs, limits, clock.scale, clock.market_ns(), snapshot_s)
+    keeping = Keeping(house.settings.backup.every_h, house.settings.writer.wal_alarm_mib)
+    now_ns = clock.market_ns()
+    core = Monitor(house.programs, limits, clock.scale, now_ns, snapshot_s, keeping)
     return Parts(core, MonitorEdge(house.home))

@@ -31,6 +31,12 @@ HOLD_S = {
     "JournalOverCap": 0,
     "ArchiveFailing": 120,
     "FilesLow": 5,
+    "BackupOld": 3600,
+    "BackupFailed": 0,
+    "BackupSameVolume": 60,
+    "WalPinned": 5,
+    "ArchiveFailed": 0,
+    "WriterPaused": 0,
 }
 """How long a condition must last before it is an alert: restarts pass through the others."""
 

@@ -34,6 +34,7 @@ from services.monitor.conditions import (
     of_writer,
 )
 from services.monitor.effects import DiskSeen
+from services.monitor.shards import Keeping, of_shards
 from services.monitor.state import State, key
 
 CHECK_S = 0.5
@@ -63,10 +64,12 @@ class Monitor(Service):
         scale: float,
         now_ns: int,
         snapshot_s: int,
+        keeping: Keeping | None = None,
     ) -> None:
         self.state = State()
         self.settings = settings
         self.audit = Audit(NAME, snapshot_s * SECOND)
+        self.keeping = keeping or Keeping()
         self.scale = scale
         self.second_ns = int(SECOND * scale)
         self.vitals = Vitals(programs, now_ns, limits(scale))
@@ -178,6 +181,7 @@ class Monitor(Service):
             *of_contracts(alive),
             *of_files(alive),
             *of_journals(alive),
+            *of_shards(alive, self.keeping),
             *self.audit.conditions(now_ns),
         ]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from bus.rows import BarRow, Exponents
+from bus.columns import BarRow, Exponents
 from schema.market import Bar
 from schema.settings import TIMEFRAMES_NS
 from services.predictor.features import DIRECTIONLESS, NAMES

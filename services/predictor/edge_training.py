@@ -6,7 +6,6 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,9 +13,6 @@ from bus.clock import Clock
 from bus.errors import HouseError
 from schema.units import MINUTE_NS
 from services.predictor.lesson import Lesson
-
-if TYPE_CHECKING:
-    from bus.rows import Reader
 
 RETRY_NS = 5 * MINUTE_NS
 GROWTH_MAX = 1.02
@@ -94,16 +90,12 @@ class Training:
         await process.wait()
 
     def _counts(self) -> list[int]:
-        from bus.rows import Reader  # noqa: PLC0415 - a house that trains nothing needs no SQLite
+        from bus.bars import open_bars  # noqa: PLC0415 - who trains nothing needs no SQLite
 
         lesson = self._lesson
+        behind = tuple(map(Path, lesson.history))
         try:
-            with Reader(Path(lesson.db_dir), "market") as reader:
-                return [_count(reader, symbol, lesson.timeframe) for symbol in lesson.symbols]
+            with open_bars(Path(lesson.db_dir), history=behind) as reader:
+                return [reader.count(symbol, lesson.timeframe) for symbol in lesson.symbols]
         except HouseError:
             return [0]  # There is no shard yet.
-
-
-def _count(reader: "Reader", symbol: str, timeframe: str) -> int:
-    asked = "SELECT count(*) AS bars FROM bars WHERE symbol = ? AND timeframe = ?"
-    return sum(int(str(row["bars"])) for row in reader.rows(asked, (symbol, timeframe)))

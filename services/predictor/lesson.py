@@ -3,6 +3,7 @@
 import msgspec
 
 from bus.errors import HouseError
+from bus.history import history_of
 from bus.house import House
 from services.predictor.features import LOOKBACK
 from services.predictor.shelf import models_folder
@@ -28,6 +29,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     horizon_bars: int
     history_bars: int
     epochs: int
+    history: tuple[str, ...] = ()  # places whose bars lie behind those of the world
 
     @property
     def bars_needed(self) -> int:
@@ -47,4 +49,5 @@ def lesson_of(house: House) -> Lesson:
         horizon_bars=settings.predictor.horizon_bars,
         history_bars=settings.predictor.history_bars,
         epochs=settings.predictor.epochs,
+        history=tuple(map(str, history_of(house))),
     )

@@ -16,9 +16,9 @@ from types import ModuleType
 
 import msgspec
 
+from bus.bars import open_bars
 from bus.clock import Clock, SystemClock
 from bus.errors import HouseError
-from bus.rows import Reader
 from schema.market import Bar
 from schema.settings import TIMEFRAMES_NS
 from services.predictor.card import Card, ModelError
@@ -46,12 +46,13 @@ def read_bars(lesson: Lesson) -> dict[str, list[Bar]]:
     """Return the newest bars of each symbol that has enough of them."""
     series: dict[str, list[Bar]] = {}
     most = (0, lesson.symbols[0])
-    with Reader(Path(lesson.db_dir), "market") as reader:
+    behind = tuple(map(Path, lesson.history))
+    with open_bars(Path(lesson.db_dir), history=behind) as reader:
         for symbol in lesson.symbols:
-            found = reader.last_bars(symbol, lesson.timeframe, lesson.history_bars)
-            most = max(most, (len(found[1]), symbol))
-            if len(found[1]) >= lesson.bars_needed:
-                series[symbol] = bars_of(symbol, lesson.timeframe, *found)
+            found = reader.last(symbol, lesson.timeframe, lesson.history_bars)
+            most = max(most, (len(found), symbol))
+            if len(found) >= lesson.bars_needed:
+                series[symbol] = bars_of(symbol, lesson.timeframe, found.exponents, found.rows())
     if not series:
         raise TooFewBarsError(
             f"the market shard in {lesson.db_dir} has {most[0]} bars of {lesson.timeframe} of "

@@ -13,8 +13,9 @@ from zlib import crc32
 
 import msgspec
 
+from bus.disk import make_directory, sync_directory, sync_file, write_whole
 from bus.errors import SettingsError
-from bus.segments import cut, make_directory, sync_directory, sync_file, write_whole
+from bus.segments import cut
 from services.venue.records import Batch, Records
 
 MARK = b"\xd1VA1"
