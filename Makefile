@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up down test check bench chaos fuzz lab lab-install lock install
+.PHONY: help up down test check bench chaos soak fuzz lab lab-install lock install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,8 +15,11 @@ QUIET := --quiet --progress-bar off
 TORCH ?= torch==2.13.0
 TORCH_FROM ?=
 
-# Which family of benchmarks `make bench` runs; empty for all.
+# Which family `make bench`, `chaos` and `soak` run, and which folder of tests `make check`; empty: all.
 ONLY ?=
+
+# Tests that start houses or servers of their own: a file of them runs in one process.
+APART := tests/system tests/migrate
 
 # What lab.lock pins, with what they need; what they share with the house has the house's version.
 LAB_NAMES := import tomllib; \
@@ -27,9 +30,10 @@ help:
 	@echo "make up      install what is missing, start the house, wait until it is READY"
 	@echo "make down    stop everything, in order"
 	@echo "make test    install what is missing, run the fast tests"
-	@echo "make check   format, lint, types and every test: exactly what CI runs"
+	@echo "make check   format, lint, types and every test: exactly what CI runs (ONLY=migrate for one folder)"
 	@echo "make bench   measure (ONLY=startup for one family)"
-	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n)"
+	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n; ONLY=shards SEED=n SECONDS=n)"
+	@echo "make soak    what holds at a hundred million rows and hundreds of kills (ONLY=shards)"
 	@echo "make fuzz    bytes of chance for all that reads what others wrote (SECONDS=n TARGET=name)"
 	@echo "make lab     notebooks over what the house keeps, at an address that it prints"
 	@echo "make lab-install  install what notebooks need, and start nothing"
@@ -42,21 +46,33 @@ down:
 	@if [ -e $(VENV)/.house ]; then $(BIN)/python -m services.rrr down; \
 	else echo "Nothing is installed here, so nothing runs."; fi
 
+# Tests start hundreds of short processes: where no bytecode may be kept beside the code, each of
+# them would compile all that it imports. It is kept in the environment instead.
+test check: export PYTHONDONTWRITEBYTECODE :=
+test check: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/.pycache
+
 test: install
 	@$(BIN)/python -m pytest -n 2
 
 check: lab-install
+ifeq ($(ONLY),)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m "slow or not slow" --durations=5 --ignore=tests/system
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" --durations=10 tests/system
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow" --durations=5 $(APART:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" --durations=10 $(APART)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" tests/$(ONLY)
+endif
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 chaos: install
 	@$(BIN)/python -m tests.chaos $(ONLY)
+
+soak: install
+	@$(BIN)/python -m tests.soak $(ONLY)
 
 fuzz: install
 	@$(BIN)/python -m tests.fuzz
@@ -75,7 +91,7 @@ lock: $(VENV)/.python
 	rm -rf $(VENV)/lock
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install $(QUIET) uv
-	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra model --extra dev \
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra model --extra archive --extra pg --extra dev \
 	  --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 	$(BIN)/python -c "$(LAB_NAMES)" > $(VENV)/lock/lab.in
 	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
