@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy import calls, imports, layout, shape
+from tests.tidy import calls, imports, layout, shape, shards
 from tests.tidy.breaches import BREACHES, KEPT, RULES, Case
 from tests.tidy.source import PRODUCT, ROOT, Rule, Source, sources
 
@@ -62,7 +62,7 @@ def test_what_keeps_the_rule_passes(case: Case) -> None:
 def test_every_rule_is_shown_to_refuse_and_to_accept() -> None:
     written = {
         function
-        for module in (imports, calls, shape)
+        for module in (imports, calls, shape, shards)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and list(inspect.signature(function).parameters) == ["source"]

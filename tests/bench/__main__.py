@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from services.rrr.screen import table
-from tests.bench import bus, core, edited, oracle, startup
+from tests.bench import bus, core, edited, oracle, shards, startup
 from tests.bench.figure import Figure
 
 FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
     "core": lambda: chain(core.measure(), oracle.measure(), edited.measure()),
     "startup": startup.measure,
     "bus": bus.measure,
+    "shards": shards.measure,
 }
 
 

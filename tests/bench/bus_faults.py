@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from bus.segments import sync_file
+from bus.disk import sync_file
 from tests.bench.bus_house import LOOK_MS, House, Task, clock, speaker_words
 from tests.bench.bus_load import WORD_BYTES, Told, middle
 from tests.bench.bus_service import Plan

@@ -152,7 +152,7 @@ MODES: tuple[Mode, ...] = (
         "F17",
         "A killed writer does something twice.",
         "Rows and position are one transaction, and the position is compared before it is set.",
-        "services/test_writer_kill.py::test_a_hundred_kills_lose_and_double_nothing",
+        "services/test_writer_kill.py::test_thirty_kills_lose_and_double_nothing",
         "chaos/test_chaos_bus.py::test_twenty_kills_lose_double_and_reorder_nothing",
         "bus/test_journal_kill.py::test_a_killed_writer_loses_nothing_that_it_told_of",
     ),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.digest import HASH_BYTES, PIECE_BYTES, Digest
-from bus.segments import write_whole
+from bus.disk import write_whole
 
 
 def hash_of(data: bytes) -> bytes:

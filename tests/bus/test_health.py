@@ -53,6 +53,18 @@ def test_silence_is_suspect_then_dead(silent_ns: int, state: str) -> None:
     assert watched((beat(), 0)).verdict("ingest", silent_ns).state == state
 
 
+def test_who_pauses_and_says_so_is_not_stuck() -> None:
+    paused = msgspec.structs.replace(beat("DEGRADED", cursor=9), counters=(("paused", 1),))
+    seconds = range(0, 30 * SECOND, SECOND)
+    owner = msgspec.structs.replace(beat(), service="owner", last=((4, 10),), cursors=())
+    vitals = watched((owner, 0), *((paused, at_ns) for at_ns in seconds))
+    assert vitals.verdict("ingest", seconds[-1]) == Verdict("ingest", "DEGRADED", "why")
+    resumed = msgspec.structs.replace(paused, counters=(("paused", 0),))
+    for at_ns in range(30 * SECOND, 42 * SECOND, SECOND):
+        vitals.heard(resumed, at_ns)
+    assert vitals.verdict("ingest", 41 * SECOND).state == "STUCK"
+
+
 @pytest.mark.parametrize("state", ["STARTING", "RECOVERING"])
 def test_a_start_may_be_silent_until_its_deadline(state: str) -> None:
     vitals = watched((beat(state), 0))

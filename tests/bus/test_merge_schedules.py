@@ -95,7 +95,7 @@ def test_joiners_catch_a_system_that(name: str) -> None:
 @pytest.mark.slow
 def test_no_schedule_of_many_loses_doubles_or_reorders_anything(tmp_path: Path) -> None:
     run(Rules(), SEEDS, SEEDS_SLOW)
-    run_on_disk(tmp_path, 100, 180)
+    run_on_disk(tmp_path, 100, 140)
     run_joins(JOINS, 5 * JOINS)
     for seed in range(BYTES, BYTES_SLOW):
         run_bytes(tmp_path / "bytes", Rules(), seed)

@@ -161,7 +161,7 @@ fcntl.F_FULLFSYNC = 51
 fcntl.fcntl = lambda fd, word: asked.append(word)
 os.fdatasync = None
 sys.platform = "darwin"
-from bus.segments import sync_file
+from bus.disk import sync_file
 sync_file(0)
 assert asked == [51], asked
 def refuse(fd, word):

@@ -11,15 +11,12 @@ from bus import migrations
 from bus.clock import ManualClock
 from bus.errors import ShardError
 from bus.migrations import KINDS, Kind
+from bus.reading import attach, guard, open_reader, select
 from bus.shard import (
     Connection,
-    attach,
     check_version,
-    guard,
     is_made,
-    open_reader,
     open_writer,
-    select,
 )
 
 MARKET, TRADING = KINDS["market"], KINDS["trading"]
@@ -102,6 +99,20 @@ def test_a_foreign_file_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("what", ["a directory", "a link", "no file"])
+def test_what_is_no_file_of_its_own_is_named_and_stays(tmp_path: Path, what: str) -> None:
+    path, other = tmp_path / "m.db", tmp_path / "other.db"
+    open_writer(MARKET, other, "w").close()
+    {"a directory": path.mkdir, "no file": lambda: os.mkfifo(path)}.get(
+        what, lambda: path.symlink_to(other)
+    )()
+    for open_it in (lambda: open_writer(MARKET, path, "w"), lambda: is_made(path)):
+        with pytest.raises(ShardError, match=f"m.db is {what}, expected a file") as refused:
+            open_it()
+        assert refused.value.exit_code == 78
+        assert "Move it away" in refused.value.hint
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     path.write_bytes(b"not a database" * 1000)
@@ -124,7 +135,7 @@ def test_a_shard_of_newer_code_is_refused_with_the_fix(tmp_path: Path) -> None:
 def test_a_shard_with_other_migrations_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     shard = open_writer(MARKET, path, "w")
-    shard.db.execute("UPDATE migration SET name = '0001_of_a_branch.sql'")
+    shard.db.execute("UPDATE migration SET name = '0001_of_a_branch.sql' WHERE name LIKE '0001%'")
     shard.close()
     with pytest.raises(ShardError, match="of_a_branch") as refused:
         open_writer(MARKET, path, "w")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bus.disk import sync_file
 from bus.errors import JournalError
-from bus.segments import sync_file
 from bus.sync import Syncer
 from schema.frame import position
 from schema.streams import STREAMS

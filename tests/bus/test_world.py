@@ -152,7 +152,7 @@ def test_a_damaged_world_file_is_refused(tmp_path: Path, damage: bytes) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
 def test_a_full_disk_is_refused_until_there_is_room_again(tmp_path: Path) -> None:
-    (tmp_path / "world.tmp").symlink_to("/dev/full")
+    (tmp_path / "world.json.tmp").symlink_to("/dev/full")
     with pytest.raises(SettingsError, match="Free space") as refused:
         World(name="paper-binance", mode="paper").settle(tmp_path)
     assert refused.value.exit_code == 75
@@ -161,7 +161,7 @@ def test_a_full_disk_is_refused_until_there_is_room_again(tmp_path: Path) -> Non
 def test_a_draft_that_a_kill_left_behind_is_no_world(tmp_path: Path) -> None:
     house = opened(checkout(tmp_path))
     house.world_dir.mkdir(parents=True)
-    (house.world_dir / "world.tmp").write_bytes(b'{"name": "loc')
+    (house.world_dir / "world.json.tmp").write_bytes(b'{"name": "loc')
     settle_world(house)
     settle_world(house)
 

@@ -1,40 +1,67 @@
 """`make chaos`: processes die by the hundred, and a line of JSON says what that cost.
 
-`ONLY=bus`, `SEED=n`, `MESSAGES=n`, `KILLS=n`.
+`ONLY=bus`, `SEED=n`, `MESSAGES=n`, `KILLS=n`; of `ONLY=shards`, `SEED=n`, `SECONDS=n`.
 """
 
 import os
 import sys
+from collections.abc import Callable
 
 import msgspec
 
+from tests.chaos import shards_storm
 from tests.chaos.storm import Storm, rage
 from tests.services.bare import bare_house
 
-FAMILIES = ("bus",)
 MESSAGES = 10_000_000
 KILLS = 200
+SECONDS = 180
 
 
 def main(only: list[str]) -> None:
-    """Run some families, or all; exit 5 when anything was lost, doubled or out of order."""
+    """Run some families, or all; exit 5 when anything was lost, doubled or differs."""
     unknown = sorted(set(only) - set(FAMILIES))
     if unknown:
         sys.exit(f"chaos: no family {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
+    whole = [FAMILIES[name]() for name in only or FAMILIES]
+    if not all(whole):
+        sys.exit(5)
+
+
+def _bus() -> bool:
     storm = Storm(
-        messages=_number("MESSAGES", MESSAGES),
-        kills=_number("KILLS", KILLS),
-        seed=_number("SEED", int.from_bytes(os.urandom(4), "little")),
+        messages=_number("MESSAGES", MESSAGES), kills=_number("KILLS", KILLS), seed=_seed()
     )
     sys.stderr.write(
-        f"chaos: SEED={storm.seed}, {storm.messages} messages, {storm.kills} kills, "
+        f"chaos: bus SEED={storm.seed}, {storm.messages} messages, {storm.kills} kills, "
         f"about {storm.messages // storm.rate} s\n"
     )
     with bare_house() as house:
         report = rage(house, storm)
+    _tell(report)
+    return not (report.lost or report.doubled or report.reordered or report.differences)
+
+
+def _shards() -> bool:
+    weather = shards_storm.Weather(seconds=_number("SECONDS", SECONDS), seed=_seed())
+    sys.stderr.write(
+        f"chaos: shards SEED={weather.seed}, {weather.seconds} s, and a minute for the proof\n"
+    )
+    report = shards_storm.rage(weather)
+    _tell(report)
+    return not report.differences
+
+
+FAMILIES: dict[str, Callable[[], bool]] = {"bus": _bus, "shards": _shards}
+
+
+def _tell(report: msgspec.Struct) -> None:
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
-    if report.lost or report.doubled or report.reordered or report.differences:
-        sys.exit(5)
+    sys.stdout.flush()
+
+
+def _seed() -> int:
+    return _number("SEED", int.from_bytes(os.urandom(4), "little") or 1)
 
 
 def _number(name: str, default: int) -> int:

@@ -14,6 +14,7 @@ from bus.rows import read_rows
 from bus.shard import Connection, Shard, open_writer
 from schema.head import Local
 from schema.settings import WriterSettings
+from services.writer.effects import Keep, Told
 from services.writer.store import ShardStore, advance, load_positions
 from tests.chaos.parts import Row
 
@@ -71,6 +72,9 @@ class CountStore(ShardStore):
 
     def shards(self) -> Iterable[Shard]:
         return [self._shard]
+
+    def write(self, kept: Sequence[Keep | Told], cursors: Mapping[int, int]) -> None:
+        raise AssertionError("it counts what it hears, and keeps no message")
 
     def commit(self, effects: Sequence[Local], cursors: Mapping[int, int]) -> None:
         numbers: dict[str, list[int]] = {}

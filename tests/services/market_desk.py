@@ -9,14 +9,15 @@ from bus.lease import Lease
 from bus.rows import read_rows
 from schema.head import Local, Message
 from schema.market import Bar, Trade
-from schema.settings import TIMEFRAMES_NS, WriterSettings
+from schema.settings import TIMEFRAMES_NS
 from schema.streams import STREAMS
 from services.writer.core import Writer
 from services.writer.market_store import MarketStore
 from services.writer.months import Months
+from tests.services.shipped import shipped
 
 TRADE, BAR, FEED = (STREAMS[f"ingest.{name}"].number for name in ("trade", "bar", "feed"))
-LIMITS = WriterSettings(wal_checkpoint_mib=16, wal_alarm_mib=256)
+LIMITS = shipped().writer
 MINUTE_NS = TIMEFRAMES_NS["1m"]
 
 

@@ -1,7 +1,6 @@
 """The shipped settings with some of them set otherwise, as the environment would."""
 
 import shutil
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,12 +12,8 @@ ROOT = Path(__file__).parents[2]
 
 def shipped(**environ: str) -> Settings:
     """Return the shipped settings under these variables and no others."""
-    return load(Path(_elsewhere().name), environ).settings
-
-
-@cache
-def _elsewhere() -> TemporaryDirectory[str]:
-    # Whoever runs the tests may have settings of his own in his checkout.
-    made = TemporaryDirectory()
-    shutil.copy(ROOT / SHIPPED, made.name)
-    return made
+    # Whoever runs the tests may have settings of his own in his checkout; and a child of a test may
+    # be killed at any moment after this, and would leave behind what it cleared at its end.
+    with TemporaryDirectory() as elsewhere:
+        shutil.copy(ROOT / SHIPPED, elsewhere)
+        return load(Path(elsewhere), environ).settings

@@ -212,6 +212,12 @@ def test_every_alert_has_a_hold() -> None:
         "JournalOverCap",
         "ArchiveFailing",
         "FilesLow",
+        "BackupOld",
+        "BackupFailed",
+        "BackupSameVolume",
+        "WalPinned",
+        "ArchiveFailed",
+        "WriterPaused",
         *AUDITED,
     }
 

@@ -7,19 +7,23 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bus.clock import ManualClock
+from bus.history import history_exchange, history_of
 from bus.house import open_house, settle_world
 from bus.lease import Lease
-from services.rrr.db import table
+from services.rrr.tables import table
 from services.writer.market_store import MarketStore
 from services.writer.months import Months
+from tests.bus.month_rig import Place, bars
 from tests.services.market_desk import (
     BAR,
     END_OF_JANUARY,
     LIMITS,
     MINUTE_NS,
+    at,
     bar,
     kept,
 )
@@ -99,6 +103,73 @@ def test_a_query_that_takes_too_long_is_ended(person: Person) -> None:
     done = person.rrr("db", "query", "market", endless, "--time-limit-ms", "50")
     assert done.returncode == 1
     assert "longer than it may" in done.stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_one_statement_is_asked_at_a_time(person: Person) -> None:
+    alone = person.rrr("db", "query", "market", "/* a */ SELECT 1 AS a, 2 AS a; -- done", "--json")
+    assert json.loads(alone.stdout) == {"a": 1, "a:1": 2}
+    two = person.rrr("db", "query", "market", "SELECT 1 AS a; SELECT 2 AS b", "--json")
+    assert two.returncode == 1
+    assert "more than one statement" in two.stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_shards_elsewhere_are_read_as_those_of_the_world(person: Person) -> None:
+    count = "SELECT count(*) AS n FROM bars"
+    for place in (person.house.world_dir, person.house.db_dir):
+        done = person.rrr("db", "query", "market", count, "--json", "--in", str(place))
+        assert json.loads(done.stdout) == {"n": 3}, done.stderr
+    for shard in ("trading", "history"):
+        done = person.rrr("db", "query", shard, "SELECT 1", "--in", str(person.house.world_dir))
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.usefixtures("store")
+def test_history_lies_behind_the_bars_of_its_world(person: Person) -> None:
+    count = "SELECT count(*) AS n, min(open_ms) * 1000000 AS first FROM bars"
+    none = person.rrr("db", "query", "history", count)
+    assert none.returncode == 3
+    assert "`rrr data import`" in none.stderr
+    imported = Place(person.house.home / "data" / "historical" / "binance")
+    imported.archive(bars("BTC/USDT", "1m", "2025-12-01T00:00:00", 9))
+    first = at("2025-12-01T00:00:00")
+    for shard, expected in (("market", 12), ("history", 9), ("history:binance", 9)):
+        done = person.rrr("db", "query", shard, count, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"n": expected, "first": first}
+    other = person.rrr("db", "query", "history:kraken", count)
+    assert other.returncode == 2
+    assert "There are: history:binance" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("world", "exchange"),
+    [
+        ("paper-binance", "binance"),
+        ("live-binance-ab12", "binance"),
+        ("backtest", "binance"),
+        ("local-synthetic-7", ""),
+        ("replay-0123abcd", ""),
+    ],
+)
+def test_only_worlds_of_a_real_exchange_have_history(
+    person: Person, world: str, exchange: str
+) -> None:
+    described = msgspec.structs.replace(person.house.described, name=world)
+    house = msgspec.structs.replace(person.house, described=described)
+    assert history_exchange(house) == exchange
+    assert history_of(house) == ()
+    place = Place(house.home / "data" / "historical" / "binance").top
+    assert history_of(house) == ((place,) if exchange else ())
+
+
+def test_what_came_from_elsewhere_is_asked_for_by_its_name(person: Person) -> None:
+    for shard in ("legacy", "legacy:old"):
+        done = person.rrr("db", "query", shard, "SELECT 1")
+        assert done.returncode == 3
+        assert "`rrr db migrate SOURCE`" in done.stderr
+    assert person.rrr("db", "query", "market:binance", "SELECT 1").returncode == 2
 
 
 def test_an_unknown_shard_lists_the_shards(person: Person) -> None:

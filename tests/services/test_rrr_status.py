@@ -65,6 +65,20 @@ def test_the_contract_has_every_field(house: House) -> None:
         assert set(shard) == {"name", "ok", "behind_s", "bytes", "backup_age_s"}
 
 
+def test_a_shard_tells_how_old_its_last_proven_backup_is(house: House) -> None:
+    survey = found(house)
+    for name, age_s in (("trading", 7200), ("market", -1)):
+        writer = f"writer_{name}"
+        survey.heartbeats[writer] = beat(writer, counters=(("backup_age_s", age_s),))
+    report = build(house, survey)
+    told = {shard["name"]: shard["backup_age_s"] for shard in report["shards"]}
+    assert told == {"trading": 7200, "market": None, "analytics": None, "backtest": None}
+    lines = screen(report).splitlines()
+    assert [line.rpartition("  ")[2].strip() for line in lines if line.startswith("trading ")] == [
+        "2h ago"
+    ]
+
+
 def test_a_service_is_described_by_its_heartbeat(house: House) -> None:
     survey = found(house)
     survey.heartbeats["warden"] = beat("warden", counters=(("restarts.ingest", 3),))

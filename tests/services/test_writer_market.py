@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bus.bars import open_bars
 from bus.clock import ManualClock
 from bus.lease import Lease
-from bus.rows import Reader, bar_arrays, read_rows
+from bus.rows import Reader, read_rows
 from bus.shard import Connection
 from schema.market import FeedGap, FeedStatus
-from schema.settings import WriterSettings
 from services.writer.core import Writer
+from services.writer.effects import Told
 from services.writer.market_store import MarketStore
 from services.writer.months import Months
 from tests.services.market_desk import (
@@ -26,6 +29,7 @@ from tests.services.market_desk import (
     store,
     trade,
 )
+from tests.services.shipped import shipped
 
 
 def test_bars_and_ticks_are_shown_as_the_exchange_said_them(tmp_path: Path) -> None:
@@ -34,12 +38,14 @@ def test_bars_and_ticks_are_shown_as_the_exchange_said_them(tmp_path: Path) -> N
     (found,) = read_rows(tmp_path, "market", "SELECT * FROM bars")
     assert found == {
         "symbol": "BTC/USDT", "timeframe": "1m", "open_ms": END_OF_JANUARY // 1_000_000,
+        "time": "2026-01-31T23:58:00.000Z",
         "open": "64000.10", "high": "64000.20", "low": "64000.00", "close": "64000.01",
-        "volume": "0.00000100",
+        "volume": "0.00000100", "quote_volume": "0.06400000", "trades": 3, "source": "trades",
     }  # fmt: skip
     (tick,) = read_rows(tmp_path, "market", "SELECT * FROM ticks")
     assert tick == {
         "symbol": "BTC/USDT", "trade_id": 7, "ts_ms": END_OF_JANUARY // 1_000_000,
+        "time": "2026-01-31T23:58:00.000Z",
         "price": "64000.10", "qty": "0.00000005", "side": "sell",
     }  # fmt: skip
     writer.close()
@@ -161,21 +167,7 @@ def test_gaps_of_the_feed_are_kept_and_its_status_is_not(tmp_path: Path) -> None
     )
     status = FeedStatus(ts_event=END_OF_JANUARY, symbol="BTC/USDT", state="OK", reason="")
     writer.commit(kept(gap, status, gap), {FEED: 3})
-    assert rows(tmp_path, "SELECT first_trade_id, filled FROM feed_gap") == [(3, 1)]
-    writer.close()
-
-
-def test_a_range_of_bars_is_a_search_in_every_month_without_a_sort(tmp_path: Path) -> None:
-    writer = store(tmp_path)
-    writer.commit(kept(*(bar(END_OF_JANUARY + index * MINUTE_NS) for index in range(4))), {BAR: 4})
-    plan = rows(
-        tmp_path,
-        "EXPLAIN QUERY PLAN SELECT * FROM bars WHERE symbol = 'BTC/USDT' AND timeframe = '1m' "
-        "AND open_ms BETWEEN 1 AND 2",
-    )
-    steps = [str(row[-1]) for row in plan]
-    assert steps.count("SEARCH b USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)") == 2
-    assert not [step for step in steps if step.startswith("SCAN")]
+    assert rows(tmp_path, "SELECT first_trade_id, filled FROM gaps") == [(3, 1)]
     writer.close()
 
 
@@ -183,13 +175,12 @@ def test_the_last_bars_come_across_months_oldest_first(tmp_path: Path) -> None:
     writer = store(tmp_path)
     bars = [bar(END_OF_JANUARY + index * MINUTE_NS) for index in range(5)]
     writer.commit(kept(*bars), {BAR: 5})
-    with Reader(tmp_path, "market") as reader:
-        exponents, found = reader.last_bars("BTC/USDT", "1m", 4)
-        assert exponents == (2, 8, 8)
-        assert [row[0] for row in found] == [one.open_ns for one in bars[1:]]
-        assert found[0][1:] == (6400010, 6400020, 6400000, 6400001, 100, 6400000, 3)
-        assert bar_arrays(found).shape == (8, 4)
-        assert reader.last_bars("NO/ONE", "1m", 4) == ((0, 0, 0), [])
+    with open_bars(tmp_path) as reader:
+        found = reader.last("BTC/USDT", "1m", 4)
+        assert found.exponents == (2, 8, 8)
+        assert found.open_ns.tolist() == [one.open_ns for one in bars[1:]]
+        assert found.rows()[0][1:] == (6400010, 6400020, 6400000, 6400001, 100, 6400000, 3)
+        assert len(reader.last("NO/ONE", "1m", 4)) == 0
     writer.close()
 
 
@@ -208,15 +199,39 @@ def test_idle_moves_the_log_into_the_file_once_it_is_time(tmp_path: Path) -> Non
     writer.close()
 
 
+def test_bars_of_a_whole_run_become_what_each_of_them_would_alone(tmp_path: Path) -> None:
+    first, length_ns = END_OF_JANUARY - 3 * MINUTE_NS, 5 * MINUTE_NS  # On the grid of both.
+    alike = [bar(first, timeframe=timeframe) for timeframe in ("1m", "5m")]
+    said = [
+        *alike,
+        *(replace(one, open_ns=one.open_ns - length_ns, close=6400002) for one in alike),
+        bar(first + MINUTE_NS),
+        bar(first + MINUTE_NS, timeframe="5m"),  # beside its grid, at the time of the one before
+        bar(first + length_ns),  # in the month that follows
+    ]
+    found = []
+    for name, runs in (("run", [said[:4], said]), ("alone", [[one] for one in said])):
+        (tmp_path / name).mkdir()
+        writer = store(tmp_path / name)
+        for pos, run in enumerate(runs, start=1):
+            told = kept(*run) if name == "alone" else [Told(messages=run, now_ns=NOW)]
+            writer.commit(told, {BAR: pos})
+        writer.close()
+        found.append(rows(tmp_path / name, "SELECT * FROM bars ORDER BY timeframe, open_ms"))
+        assert dict(writer.counters())["dead_letters"] == 1
+    assert found[0] == found[1]
+    assert len(found[0]) == len(said) - 1
+
+
 def test_a_reader_that_pins_the_log_is_alarmed(tmp_path: Path) -> None:
     lease = Lease(tmp_path / "shard_market.lease")
     assert lease.take()
-    limits = WriterSettings(wal_checkpoint_mib=1, wal_alarm_mib=1)
+    limits = replace(shipped().writer, wal_checkpoint_mib=1, wal_alarm_mib=1)
     clock = ManualClock()
     writer = MarketStore(Months(tmp_path, "w"), lease, clock, limits)
     writer.commit(kept(trade(0), trade(1)), {TRADE: 1})
     reader = Reader(tmp_path, "market")
-    held = reader.rows("SELECT * FROM ticks")
+    held = reader.rows("SELECT * FROM market_data_2026_01.tick")
     next(held)
     writer.commit(kept(*(trade(trade_id) for trade_id in range(2, 60_000))), {TRADE: 2})
     assert "a reader holds back" in str(Writer("market", writer.alarm).trouble(NOW))

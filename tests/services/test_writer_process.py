@@ -137,6 +137,19 @@ def test_a_writer_leaves_clean_when_told_to(house: House) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the peak alone is told here")
+def test_a_running_writer_is_optimized_by_a_command_and_writes_on(house: House) -> None:
+    house.say(1, 500)
+    house.start()
+    house.until(COUNT, 500)
+    done = ask(house.house.run, "writer_market", "optimize", ("json",), 10_000)
+    assert done.ok, done.text
+    assert [one["file"] for one in json.loads(done.text)] == sorted(
+        path.name for path in house.house.db_dir.glob("market*.db")
+    )
+    house.say(501, 10)
+    house.until(COUNT, 510)
+
+
 def test_a_writer_stays_small(house: House) -> None:
     house.say(1, 20_000)
     house.start()
@@ -166,9 +179,11 @@ def test_the_writers_of_what_was_learned_stay_small(house: House, shard: str) ->
 
 
 @pytest.mark.slow  # A newcomer waits eight seconds for the holder to leave.
-def test_a_second_writer_of_a_shard_is_refused(house: House) -> None:
+@pytest.mark.parametrize("place", ["run", "db"])
+def test_a_second_writer_of_a_shard_is_refused(house: House, place: str) -> None:
     house.house.run.mkdir(parents=True)
-    lease = Lease(house.house.run / "shard_market.lease")
+    run, files = house.house.run / "shard_market.lease", house.house.db_dir / ".shard_market.lease"
+    lease = Lease(run if place == "run" else files)
     assert lease.take()
     process = house.start()
     _, error = process.communicate(timeout=DEADLINE_S)

@@ -16,14 +16,14 @@ from schema import orders, trading
 from schema.head import Message
 from schema.house import Bye
 from schema.market import FeedStatus, Instrument
-from schema.settings import WriterSettings
 from schema.streams import STREAMS
 from services.writer.core import Writer
 from services.writer.file_store import FileStore
 from services.writer.folds import fold_of
+from tests.services.shipped import shipped
 
 ORDER = STREAMS["gateway.order"].number
-LIMITS = WriterSettings(wal_checkpoint_mib=16, wal_alarm_mib=256)
+LIMITS = shipped().writer
 NS = 1_767_225_600_000_000_000
 ID = "0a" * 16
 
@@ -108,12 +108,12 @@ def test_an_order_goes_from_intent_to_filled_with_all_its_events(desk: Desk) -> 
         "limit_price": "64000.10", "stop_price": None, "filled_qty": "0.00300",
         "filled_quote": "192.00000000", "venue_order_id": "v1", "reason": "",
         "created": "2026-01-01T00:00:00.000Z", "updated": "2026-01-01T00:00:00.000Z",
-        "trace": 5,
+        "trace": 5, "created_ns": NS, "updated_ns": NS,
     }  # fmt: skip
     events = desk.rows("SELECT type, status, outcome FROM order_events ORDER BY id")
     assert events == [
-        ("OrderIntent", "INITIALIZED", "ok"),
-        ("Verdict", "INITIALIZED", "ok"),
+        ("OrderIntent", "", "ok"),
+        ("Verdict", "", "ok"),
         ("OrderSubmitted", "SUBMITTED", "ok"),
         ("OrderAccepted", "ACCEPTED", "ok"),
         ("Fill", "PARTIALLY_FILLED", "ok"),

@@ -1,6 +1,6 @@
 """For every rule, files that break it and files that keep it: a rule that cannot fail is none."""
 
-from tests.tidy import calls, imports, shape
+from tests.tidy import calls, imports, shape, shards
 from tests.tidy.source import Rule
 
 LONG_FUNCTION = "def f():\n" + "    x = 1\n" * shape.FUNCTION_LINES_MAX
@@ -112,6 +112,9 @@ BREACHES: tuple[Case, ...] = (
     (shape.sentences, "tests/test_x.py", "def test_wire():\n    pass\n"),
     (shape.sentences, "tests/test_x.py", "x = 1\n"),
     (shape.typed_outs, "bus/wire.py", f"x = 1  {IGNORE}\n"),
+    (shards.lock_drops, "services/writer/store.py", "open(path).close()\n"),
+    (shards.lock_drops, "services/writer/months.py", "digest(path.read_bytes())\n"),
+    (shards.lock_drops, "bus/shard.py", "os.open(f'{self.path}-shm', os.O_RDONLY)\n"),
 )
 
 KEPT: tuple[Case, ...] = (
@@ -125,6 +128,8 @@ KEPT: tuple[Case, ...] = (
     (imports.doors, "services/ingest/edge.py", "import ccxt.pro\n"),
     (imports.doors, "services/writer/store.py", "import apsw\n"),
     (imports.doors, "bus/clock.py", "import time\n"),
+    (shards.lock_drops, "services/writer/store.py", "size = path.stat().st_size\n"),
+    (shards.lock_drops, "services/writer/job.py", "body = path.read_bytes()\n"),
     (imports.pure_schema, "schema/units.py", "from decimal import Decimal\n"),
     (imports.pure_cores, "services/risk/core.py", "from bus.service import Service\n"),
     (calls.clocks, "bus/log.py", "at = dt.datetime.fromtimestamp(wall_s, dt.UTC)\n"),

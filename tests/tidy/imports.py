@@ -35,24 +35,27 @@ LAB = "services/rrr/lab*.py"
 EDGES = "services/*/edge*.py"
 HTTP = (EDGES, "services/venue/*", "services/monitor/*", "services/web/*")
 RRR = "services/rrr/*"
+SHARDS = ("bus/shard*.py", "bus/checksums.py", "bus/reading.py", "bus/views.py")
+NUMBERS_OF_BUS = ("bus/columns.py", "bus/*_parts.py", "bus/chunks.py", "bus/packing.py")
+ARRAYS = (*NUMBERS_OF_BUS, "services/writer/*", RRR)
 NUMBERS = ("venue", "predictor", "optimizer", "engine", "backtest")
 
 DOORS: dict[str, tuple[str, ...]] = {
     "zmq": ("bus/wire.py",),
-    "apsw": ("bus/shard.py", "services/writer/*"),
+    "apsw": (*SHARDS, "services/writer/*"),
     "time": ("bus/clock.py",),
     "threading": ("bus/edge.py", "bus/sync.py", "bus/janitor.py"),
     "_thread": (),
     "concurrent": (),
     "multiprocessing": ("services/predictor/*", "services/backtest/*"),
-    "subprocess": ("services/rrr/*",),
+    "subprocess": ("services/rrr/*", "services/writer/jobs.py"),
     "signal": ("bus/shell.py", "services/warden/edge*.py", "services/engine/edge.py", RRR),
     "asyncio": ("bus/edge.py", EDGES, "services/venue/*", "services/web/*"),
     "uvloop": ("bus/edge.py",),
     "ccxt": ("services/ingest/edge*.py", "services/gateway/edge*.py"),
     "torch": ("services/predictor/*",),
     "safetensors": ("services/predictor/*",),
-    "numpy": ("bus/rows.py", LAB, "strategies/*", *(f"services/{name}/*" for name in NUMBERS)),
+    "numpy": (*ARRAYS, LAB, "strategies/*", *(f"services/{name}/*" for name in NUMBERS)),
     "aiohttp": HTTP,
     "http": HTTP,
     "urllib": HTTP,
@@ -63,6 +66,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("services/rrr/*",),
     "psutil": ("services/rrr/*", "services/warden/*"),
     "talib": (),
+    "duckdb": (RRR,),
+    "psycopg": (RRR,),
     "nats": (),
     "redis": (),
     "tomlkit": ("services/rrr/*",),

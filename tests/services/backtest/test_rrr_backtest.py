@@ -11,11 +11,12 @@ import pytest
 from bus.clock import SystemClock
 from bus.errors import HouseError
 from bus.lease import Lease
+from bus.reading import Value
 from bus.rows import read_rows
-from bus.shard import Value
 from schema.market import Bar
 from schema.units import MINUTE_NS, MS_NS
 from services.rrr.backtest_page import PAGES_MAX
+from tests.bus.month_rig import Place, bars
 from tests.services.backtest.person import ROOT, Person
 from tests.services.backtest.recorded import START_MS
 from tests.services.predictor.shards import fill
@@ -261,6 +262,20 @@ def test_the_last_stretch_of_the_stored_history_is_played(person: Person) -> Non
     assert found["trades"] > 5
     all_of_it = json.loads(person.asks("pulse", "--json", "--bars", "10", *symbol).stdout)
     assert (all_of_it["bars"], all_of_it["first"]) == (10, "2025-06-15T15:07:00Z")
+
+
+def test_imported_history_is_played_by_its_own_name_in_any_house(tmp_path: Path) -> None:
+    person, words = Person(tmp_path, "paper"), ("pulse", "--symbol", "BTC/USDT", "--json")
+    place = Place(person.house.home / "data" / "historical" / "binance")
+    place.archive(bars("BTC/USDT", "1m", "2025-12-01T00:00:00", 300))
+    behind = person.asks(*words, "--since", "2h")  # The world itself has no bar yet.
+    for mode in ("paper", "local"):
+        own = Person(tmp_path, mode)
+        named = own.asks(*words, "--since", "2h", "--history", "binance")
+        assert json.loads(named.stdout) == json.loads(behind.stdout)
+    assert json.loads(behind.stdout)["first"] == "2025-12-01T03:00:00Z"
+    assert person.asks(*words, "--history", "kraken").exit_code == 2
+    assert person.runs("--history", "binance").exit_code == 2
 
 
 def test_what_is_not_stored_is_told(person: Person) -> None:

@@ -244,7 +244,7 @@ def test_a_notebook_that_holds_everything_holds_no_writer_up() -> None:
         held.append(lab.sql("market", "SELECT * FROM bars", to="numpy"))
         (shard,) = store.shards()
         with Reader(made.db_dir, "market") as careless:
-            begun = careless.rows("SELECT * FROM bars")
+            begun = careless.rows(f"SELECT * FROM {shard.path.stem}.bar")
             assert next(begun)
             assert not shard.checkpoint(truncate=True)  # What a reader can do that stops half-way.
         assert shard.file_bytes() > 0

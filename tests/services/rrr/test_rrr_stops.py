@@ -13,10 +13,10 @@ from services.rrr.books import Books
 from services.rrr.screen import numbers, screen, world_line
 from services.rrr.status import build
 from services.rrr.stops import TRADERS
-from services.rrr.survey import LastWord, Survey
+from services.rrr.survey import LastWord, Survey, verdict
 from tests.services.bare import bare_house
 from tests.services.rrr.answering import Services
-from tests.services.rrr.surveys import beat, found
+from tests.services.rrr.surveys import SECOND, beat, found
 
 
 @pytest.fixture
@@ -209,3 +209,20 @@ def test_status_asks_the_traders_what_they_stop(house: House) -> None:
     (mute,) = (one for one in report["stops"] if one["scope"] == "engine")
     assert (mute["why"], mute["release"]) == ("it still recovers", "rrr restart engine")
     assert done.code == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "at_s", "reason"),
+    [(74, 20, "it is damaged"), (74, 9, "no process runs"), (0, 20, "no process runs")],
+    ids=["it failed", "in a life before", "it was told to"],
+)
+def test_who_was_stopped_for_its_failures_tells_the_last(
+    house: House, code: int, at_s: int, reason: str
+) -> None:
+    survey = found(house)
+    del survey.heartbeats["writer_market"]
+    info = {"statename": "STOPPED", "pid": 0, "start": 10, "spawnerr": "", "exitstatus": code}
+    survey.processes["writer_market"] = info
+    survey.last_words["writer_market"] = LastWord(code, "it is damaged", at_s * SECOND)
+    told = verdict(survey, "writer_market")
+    assert (told.state, told.reason) == ("STOPPED", reason)

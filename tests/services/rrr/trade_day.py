@@ -27,8 +27,9 @@ EXPS: dict[str, Any] = {"px_exp": 2, "qty_exp": 5}
 class Day:
     """Says messages in the order given, 100 us of the wall apart, and keeps them in the shard."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, epoch: int = 1) -> None:
         self.house = house
+        self._epoch = epoch
         self.clock = ManualClock(NOON_NS)
         self._journals = DiskJournals(house.journal_dir, self.clock)
         self._writers: dict[str, JournalWriter] = {}
@@ -41,7 +42,7 @@ class Day:
         self.clock.advance(100_000)
         writer = self._writers.get(stream.name)
         if writer is None:
-            writer = self._journals.writer(stream, 1, "code")
+            writer = self._journals.writer(stream, self._epoch, "code")
             self._writers[stream.name] = writer
         writer.append(messages)
         first = writer.last - len(messages) + 1

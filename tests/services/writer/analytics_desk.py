@@ -12,14 +12,15 @@ from bus.service import Heard
 from bus.shard import open_writer
 from schema import forecast, market, orders, trading
 from schema.head import Message
-from schema.settings import TIMEFRAMES_NS, WriterSettings
+from schema.settings import TIMEFRAMES_NS
 from schema.streams import STREAMS, home
 from services.writer.core import Writer
 from services.writer.effects import Keep
 from services.writer.file_store import FileStore
 from services.writer.folds import fold_of
+from tests.services.shipped import shipped
 
-LIMITS = WriterSettings(wal_checkpoint_mib=16, wal_alarm_mib=256)
+LIMITS = shipped().writer
 NS = 1_767_225_600_000_000_000
 MINUTE_NS = TIMEFRAMES_NS["1m"]
 BAR, FORECAST, INTENT, VERDICT, ORDER = (
