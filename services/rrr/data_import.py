@@ -51,7 +51,9 @@ AGAIN_HINT = "Free space or mend its permissions, then import again: what is don
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--symbol", default="", help="Of the bars, e.g. BTC/USDT; else the file says it.")
 @click.option("--timeframe", type=click.Choice(list(TIMEFRAMES_NS)), help="Of the bars; likewise.")
-@click.option("--exchange", default="", help="Whose history it is; else by name or settings.")
+@click.option(
+    "--exchange", default="", help="Whose history it is; else by name, columns or settings."
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Columns without a header.")
 @click.option("--replace", is_flag=True, help="What differs from the file gives way to it.")
 @click.option("--dry-run", is_flag=True, help="Read and compare; write nothing.")

@@ -28,6 +28,9 @@ ROWS_MAX = 8_000_000
 """Rows of one file: fifteen years of minutes, in less than two gigabytes of memory."""
 
 HEAD_BYTES = 1 << 16
+ALONE_IN = {"bitfinex": "bitfinex"}
+"""Layouts that one exchange alone has: its bars are not another's because nobody said whose."""
+
 HEAD_LINES = 20
 
 Apply = Callable[[Chunk, Origin], Iterator[Taken]]
@@ -55,10 +58,10 @@ class Subject(msgspec.Struct, frozen=True):
     day: str
 
 
-def exchange_of(source: Source, wanted: Wanted) -> str:
+def exchange_of(source: Source, layout: Layout, wanted: Wanted) -> str:
     """Return the exchange whose history a file belongs to."""
     said = _named(source)
-    exchange = wanted.exchange or said.exchange or wanted.otherwise
+    exchange = wanted.exchange or said.exchange or ALONE_IN.get(layout.name) or wanted.otherwise
     settled = ":" in (wanted.symbol or said.symbol)  # A perpetual: Binance has a market for them.
     usdm = settled and exchange == "binance" and not wanted.exchange
     return "binanceusdm" if usdm else exchange
@@ -85,7 +88,7 @@ def subject_of(source: Source, first: bytes, wanted: Wanted) -> Subject:
         )
         raise LayoutError(f"{what}: expected one of {known}", "Say it: --timeframe 1m")
     day = said.day if layout.name == "lean" else ""
-    return Subject(exchange_of(source, wanted), symbol, timeframe, layout, day)
+    return Subject(exchange_of(source, layout, wanted), symbol, timeframe, layout, day)
 
 
 def read_bars(

@@ -106,8 +106,8 @@ def test_columns_in_the_order_of_bitfinex_are_known_by_their_names(desk: Desk) -
         for o, h, low, c, v in [values(n)]
     ]
     file = desk.take(desk.write(rows, header="timestamp_ms,open,close,high,low,volume"))
-    assert file["format"] == "bitfinex"
-    assert desk.bars() == expected(FIVE)
+    assert (file["format"], file["exchange"]) == ("bitfinex", "bitfinex")
+    assert desk.bars(exchange="bitfinex") == expected(FIVE)
 
 
 def test_columns_without_names_are_refused_until_a_person_says_their_order(desk: Desk) -> None:
@@ -122,7 +122,7 @@ def test_columns_without_names_are_refused_until_a_person_says_their_order(desk:
     assert "--format plain: time=" in file["reason"]
     assert "--format bitfinex: time=" in file["reason"]
     desk.take(path, "--format", "bitfinex")
-    assert desk.bars() == expected(FIVE)
+    assert desk.bars(exchange="bitfinex") == expected(FIVE)
 
 
 def test_files_of_cryptodatadownload_begin_with_a_link_and_the_newest(desk: Desk) -> None:
