@@ -214,11 +214,12 @@ def test_a_full_disk_is_told_and_leaves_the_rows(tmp_path: Path) -> None:
 
 CRAMPED = """
 import resource, sys
+from bus.errors import HouseError
 from services.writer.archiving import run
 resource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960))
 try:
     run({"place": sys.argv[1], "month": sys.argv[2]}, lambda share: None)
-except Exception as error:
+except HouseError as error:
     print(type(error).__name__, error)
 """
 """Archives where no file may be larger than a few pages."""
