@@ -23,6 +23,7 @@ WIRE_FIELDS = (
     "time_in_force",
     "reduce_only",
     "valid_until_ns",
+    "oco",
 )
 """The fields that change what an order does; another price, size or deadline is another order."""
 

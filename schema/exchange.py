@@ -199,6 +199,10 @@ class SetLevel(Effect, tag=320, frozen=True, kw_only=True):
 
     level: str
     halted: tuple[str, ...] = ()  # symbols
+    retry_wall_ms: int = 0  # nothing at all is asked before; a ban outlives whoever earned it
+    weight_1m: int = 0  # what the exchange allows, as it listed it last; 0: not known
+    orders_10s: int = 0
+    orders_1d: int = 0
 
 
 class LevelSet(Local, tag=321, frozen=True, kw_only=True):
@@ -248,3 +252,43 @@ class BudgetSeen(Local, tag=327, frozen=True, kw_only=True):
     used: int
     limit: int
     retry_wall_ms: int = 0
+
+
+class SendPair(Effect, tag=328, frozen=True, kw_only=True):
+    """Sends two orders as one request, of which one alone will be done (OCO).
+
+    `effect_id` is "pair <client order id of the stop>". Its answer is PairPlaced, PairRefused,
+    PairNotSent or Unanswered: what holds of one of the two holds of the other.
+    """
+
+    stop: OrderIntent
+    target: OrderIntent
+    signed_ms: int  # wall time that the request is signed with, as journaled
+    deadline_wall_ms: int
+
+
+class PairPlaced(Local, tag=329, frozen=True, kw_only=True):
+    """The exchange took both orders; each as it stands then."""
+
+    effect_id: str
+    reports: tuple[OrderReport, ...]
+    trades: tuple[VenueTrade, ...] = ()
+
+
+class PairRefused(Local, tag=330, frozen=True, kw_only=True):
+    """The exchange proved that it took neither."""
+
+    effect_id: str
+    client_order_ids: tuple[str, ...]
+    symbol: str
+    code: int
+    text: str
+
+
+class PairNotSent(Local, tag=331, frozen=True, kw_only=True):
+    """The edge refused in the line before the call: not a byte has left."""
+
+    effect_id: str
+    client_order_ids: tuple[str, ...]
+    symbol: str
+    reason: str

@@ -1,18 +1,19 @@
-"""What can be traded: from the exchange's listing to `Instrument`, and an order held against it.
+"""An order held against the filters of the exchange, and instruments by time.
 
-The numbers come from the exchange's own text. A bound with more decimals than its instrument has
-is rounded to the strict side; a maximum beyond 64 bits is none.
+`check` is what engine, risk and gateway ask before an order goes its way. What the exchange counts
+or averages is given to it by who knows it; what nobody tells is not held against the order.
 """
 
-from collections.abc import Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Sequence
+from math import lcm
+from operator import attrgetter
 
 import msgspec
 
 from schema.market import Instrument
 from schema.trading import OrderIntent
-from schema.units import INT64_LIMIT, exp_of, notional, notional_at_most, quote_exp, to_int, to_text
+from schema.units import floor_to, notional, notional_at_most, to_text
 
 VENUE_TYPES = {
     "market": "MARKET",
@@ -29,7 +30,13 @@ LIMITS = frozenset({"limit", "limit_maker", "stop_limit", "take_profit_limit"})
 TRIGGERS = frozenset({"stop", "stop_limit", "take_profit", "take_profit_limit"})
 TIMED = frozenset({"limit", "stop_limit", "take_profit_limit"})
 
-_DEFAULT_EXP = 8
+EXIT_RESERVE_BPS = 500
+"""How far the price may fall before an exit without a stop: what peers keep for it by default."""
+
+EXIT_FEE_BPS = 20
+"""What a purchase pays in the asset that it buys: twice the usual fee of the exchange."""
+
+BPS = 10_000
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -39,86 +46,89 @@ class Denial(msgspec.Struct, frozen=True):
     detail: str
 
 
-def instrument_of(entry: Mapping[str, Any], ts_event: int) -> Instrument:
-    """Return the instrument that an entry of exchangeInfo describes; ValueError names the field."""
-    symbol = f"{entry.get('baseAsset')}/{entry.get('quoteAsset')}"
-    try:
-        filters = {found["filterType"]: found for found in entry["filters"]}
-        return _instrument(symbol, entry, filters, ts_event)
-    except KeyError as error:
-        raise ValueError(f"{symbol}: expected {error} in its listing, found none") from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{symbol}: {error}") from None
+class Standing(msgspec.Struct, frozen=True):
+    """What stands at the exchange in one symbol, orders on their way and in doubt included.
+
+    Without this order. Quantities have the instrument's decimals.
+    """
+
+    orders: int = 0
+    algo_orders: int = 0  # stops and take-profits that were not triggered
+    lists: int = 0  # pairs
+    position: int = 0  # of the base asset, free and locked
+    buys: int = 0  # what open buys may still add
 
 
-def _instrument(
-    symbol: str, entry: Mapping[str, Any], filters: Mapping[str, Any], ts_event: int
-) -> Instrument:
-    price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
-    market_lot = filters.get("MARKET_LOT_SIZE", {})
-    worth = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
-    tick, step = _text(price, "tickSize"), _text(lot, "stepSize")
-    px_exp, qty_exp = _exp(tick), _exp(step)
-    money_exp = quote_exp(px_exp, qty_exp)
-    return Instrument(
-        ts_event=ts_event,
-        symbol=symbol,
-        venue_symbol=entry["symbol"],
-        base=entry["baseAsset"],
-        quote=entry["quoteAsset"],
-        px_exp=px_exp,
-        qty_exp=qty_exp,
-        quote_exp=money_exp,
-        tick=to_int(tick, px_exp),
-        lot=to_int(step, qty_exp),
-        min_px=_at_least(price, "minPrice", px_exp),
-        max_px=_at_most(price, "maxPrice", px_exp),
-        min_qty=_at_least(lot, "minQty", qty_exp),
-        max_qty=_at_most(lot, "maxQty", qty_exp),
-        market_max_qty=_at_most(market_lot, "maxQty", qty_exp),
-        min_notional=_at_least(worth, "minNotional", money_exp),
-        max_notional=_at_most(worth, "maxNotional", money_exp),
-        status=entry["status"],
-        order_types=tuple(entry.get("orderTypes", ())),
-    )
+NOTHING = Standing()
 
 
-def _text(values: Mapping[str, Any], name: str) -> str:
-    text = values[name]
-    if not isinstance(text, str):
-        raise ValueError(f"{name} is {text!r}: expected decimal text")  # noqa: TRY004 - told as one
-    return text
+def at(versions: Sequence[Instrument], at_ns: int) -> Instrument | None:
+    """Return the version that held at a time, of some in the order of their time.
+
+    Before the first of them the first one holds: nothing older is known.
+    """
+    place = bisect_right(versions, at_ns, key=attrgetter("ts_event"))
+    return versions[max(0, place - 1)] if versions else None
 
 
-def _exp(step: str) -> int:
-    # A step of zero means that the exchange asks for none.
-    return exp_of(step) if step.strip("0.") else _DEFAULT_EXP
+def market_step(instrument: Instrument) -> int:
+    """Return the step of a quantity that a market order and any other order take."""
+    own, other = instrument.lot, instrument.market_lot
+    return lcm(own, other) if own and other else own or other
 
 
-def _at_least(values: Mapping[str, Any], name: str, exp: int) -> int:
-    return int(_scaled(values, name, exp).to_integral_value(ROUND_CEILING))
+def market_least(instrument: Instrument) -> int:
+    """Return the smallest quantity that a market order and any other order take."""
+    return max(instrument.min_qty, instrument.market_min_qty)
 
 
-def _at_most(values: Mapping[str, Any], name: str, exp: int) -> int:
-    n = int(_scaled(values, name, exp).to_integral_value(ROUND_FLOOR))
-    return n if n < INT64_LIMIT else 0
+def check(
+    instrument: Instrument,
+    intent: OrderIntent,
+    *,
+    standing: Standing = NOTHING,
+    reference_px: int = 0,
+) -> Denial | None:
+    """Return why the exchange's filters would refuse an order, or None.
 
-
-def _scaled(values: Mapping[str, Any], name: str, exp: int) -> Decimal:
-    text = _text(values, name) if name in values else "0"
-    exp_of(text)  # Refuses what is no plain decimal.
-    return Decimal(text).scaleb(exp)
-
-
-def check(instrument: Instrument, intent: OrderIntent) -> Denial | None:
-    """Return why the exchange's filters would refuse an order, or None."""
+    `reference_px` is what the market trades at now, in the instrument's decimals; 0: unknown.
+    """
     return (
         _tradable(instrument, intent)
         or _well_formed(instrument, intent)
         or _price(instrument, intent)
+        or _band(instrument, intent, reference_px)
         or _quantity(instrument, intent)
-        or _worth(instrument, intent)
+        or _worth(instrument, intent, reference_px)
+        or _count(instrument, intent, standing)
+        or _position(instrument, intent, standing)
     )
+
+
+def leaves_an_exit(instrument: Instrument, intent: OrderIntent, *, held: int = 0) -> Denial | None:
+    """Return why what an entry buys could not be sold again, or None.
+
+    It is given up at its `protect_px`, or after a fall; `held` is what is there beside it.
+    """
+    if intent.reduce_only or intent.leg != "entry":
+        return None
+    px = intent.limit_px or intent.stop_px or intent.ref_px
+    buys, step = intent.side == "buy", market_step(instrument)
+    kept_px = px * (BPS - EXIT_RESERVE_BPS) // BPS
+    exit_px = min(px, intent.protect_px) if buys and intent.protect_px else kept_px
+    qty = intent.qty * (BPS - EXIT_FEE_BPS) // BPS if buys else intent.qty
+    qty = floor_to(max(0, qty) + held, step)
+    if qty < max(1, market_least(instrument)):
+        least = to_text(market_least(instrument), instrument.qty_exp)
+        detail = f"exit_qty={to_text(qty, instrument.qty_exp)} min={least}"
+        return Denial("NOTIONAL_BELOW_MINIMUM", detail)
+    exp = instrument.px_exp + instrument.qty_exp
+    worth = exit_px * qty * 10**instrument.quote_exp // 10**exp
+    if px > 0 and worth < instrument.min_notional:
+        least = _money(instrument, instrument.min_notional)
+        detail = f"exit_notional={_money(instrument, worth)} min={least}"
+        return Denial("NOTIONAL_BELOW_MINIMUM", f"{detail} exit_px={_px(instrument, exit_px)}")
+    return None
 
 
 def _tradable(instrument: Instrument, intent: OrderIntent) -> Denial | None:
@@ -163,12 +173,32 @@ def _within(n: int, least: int, most: int) -> bool:
     return n >= least and (most == 0 or n <= most)
 
 
+def _band(instrument: Instrument, intent: OrderIntent, reference_px: int) -> Denial | None:
+    buys = intent.side == "buy"
+    up, down = (
+        (instrument.bid_up, instrument.bid_down)
+        if buys
+        else (instrument.ask_up, instrument.ask_down)
+    )
+    px = intent.limit_px * int(10**instrument.band_exp)
+    if not px or reference_px <= 0:
+        return None
+    if px < reference_px * down or (up and px > reference_px * up):
+        bounds = f"{to_text(down, instrument.band_exp)}..{to_text(up, instrument.band_exp)}"
+        found = f"limit_px={_px(instrument, intent.limit_px)}"
+        detail = f"{found} reference={_px(instrument, reference_px)} multiple={bounds}"
+        return Denial("PRICE_OUTSIDE_COLLAR", detail)
+    return None
+
+
 def _quantity(instrument: Instrument, intent: OrderIntent) -> Denial | None:
-    qty = intent.qty
-    if qty <= 0 or qty < instrument.min_qty:
-        code, name, bound = "QUANTITY_BELOW_MINIMUM", "min", instrument.min_qty
-    elif instrument.lot and qty % instrument.lot:
-        code, name, bound = "VALIDATION_FAILED", "lot", instrument.lot
+    qty, at_market = intent.qty, intent.order_type not in LIMITS
+    least = market_least(instrument) if at_market else instrument.min_qty
+    step = market_step(instrument) if at_market else instrument.lot
+    if qty <= 0 or qty < least:
+        code, name, bound = "QUANTITY_BELOW_MINIMUM", "min", least
+    elif step and qty % step:
+        code, name, bound = "VALIDATION_FAILED", "lot", step
     elif most := _exceeded(instrument, intent):
         code, name, bound = "QUANTITY_EXCEEDS_MAXIMUM", "max", most
     else:
@@ -185,28 +215,50 @@ def _exceeded(instrument: Instrument, intent: OrderIntent) -> int:
     return market_max if 0 < market_max < intent.qty else 0
 
 
-def _worth(instrument: Instrument, intent: OrderIntent) -> Denial | None:
-    px, qty = intent.limit_px or intent.stop_px or intent.ref_px, intent.qty
+def _worth(instrument: Instrument, intent: OrderIntent, reference_px: int) -> Denial | None:
+    at_market = intent.order_type == "market"
+    min_notional = 0 if at_market and instrument.min_spares_market else instrument.min_notional
+    max_notional = 0 if at_market and instrument.max_spares_market else instrument.max_notional
+    px = intent.limit_px or intent.stop_px or reference_px or intent.ref_px
     exp, money_exp = instrument.px_exp + instrument.qty_exp, instrument.quote_exp
     if px <= 0:
         bounded = instrument.min_notional or instrument.max_notional
         return Denial("VALIDATION_FAILED", "ref_px=0: its worth is unknown") if bounded else None
     try:
-        least = notional(px, qty, exp, money_exp)
-        most = notional_at_most(px, qty, exp, money_exp)
+        least = notional(px, intent.qty, exp, money_exp)
+        most = notional_at_most(px, intent.qty, exp, money_exp)
     except ValueError as error:
         return Denial("NOTIONAL_EXCEEDS_MAXIMUM", f"notional={error}")
-    if least < instrument.min_notional:
-        detail = f"notional={_money(instrument, least)}"
-        return Denial(
-            "NOTIONAL_BELOW_MINIMUM", f"{detail} min={_money(instrument, instrument.min_notional)}"
-        )
-    if instrument.max_notional and most > instrument.max_notional:
-        detail = f"notional={_money(instrument, most)}"
-        return Denial(
-            "NOTIONAL_EXCEEDS_MAXIMUM",
-            f"{detail} max={_money(instrument, instrument.max_notional)}",
-        )
+    if least < min_notional:
+        detail = f"notional={_money(instrument, least)} min={_money(instrument, min_notional)}"
+        return Denial("NOTIONAL_BELOW_MINIMUM", detail)
+    if max_notional and most > max_notional:
+        detail = f"notional={_money(instrument, most)} max={_money(instrument, max_notional)}"
+        return Denial("NOTIONAL_EXCEEDS_MAXIMUM", detail)
+    return None
+
+
+def _count(instrument: Instrument, intent: OrderIntent, standing: Standing) -> Denial | None:
+    """Hold the counts against an order; a half of a pair counts for both."""
+    paired, triggers = bool(intent.oco), intent.order_type in TRIGGERS
+    algo = 0 if not triggers else 2 if paired and intent.leg == "target" else 1
+    for name, there, more, most in (
+        ("orders", standing.orders, 2 if paired else 1, instrument.max_orders),
+        ("algo_orders", standing.algo_orders, algo, instrument.max_algo_orders),
+        ("order_lists", standing.lists, int(paired), instrument.max_order_lists),
+    ):
+        if more and 0 < most < there + more:
+            return Denial("MAX_OPEN_ORDERS_EXCEEDED", f"{name}={there} more={more} max={most}")
+    return None
+
+
+def _position(instrument: Instrument, intent: OrderIntent, standing: Standing) -> Denial | None:
+    most = instrument.max_position
+    held = standing.position + standing.buys
+    if intent.side == "buy" and 0 < most < held + intent.qty:
+        exp = instrument.qty_exp
+        numbers = f"position={to_text(held, exp)} qty={to_text(intent.qty, exp)}"
+        return Denial("MAX_POSITION_EXCEEDED", f"{numbers} max={to_text(most, exp)}")
     return None
 
 

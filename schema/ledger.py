@@ -275,3 +275,17 @@ def decimals(ledger: Ledger) -> dict[str, str]:
     return {
         asset: to_text(money.amount, money.exp) for asset, money in sorted(ledger.balances.items())
     }
+
+
+def holdings(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """Return the account's position in each symbol as decimal text."""
+    return {
+        symbol: {
+            "qty": to_text(book.qty, book.qty_exp),
+            "cost": to_text(book.cost, book.quote_exp),
+            "realized": to_text(book.realized, book.quote_exp),
+            "fees": to_text(book.fees, book.quote_exp),
+        }
+        for symbol, book in sorted(ledger.holdings.items())
+        if " " not in symbol
+    }

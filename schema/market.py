@@ -107,11 +107,24 @@ class FeedGap(Message, tag=7, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class FeedBudget(Message, tag=9, frozen=True, kw_only=True):
+    """The exchange's request budget as ingest met it: its limits, and a ban, whoever earned it.
+
+    Said when one of them changes; nobody of this house asks anything before `retry_after_ns`.
+    """
+
+    used: int
+    limit: int  # weight a minute
+    retry_after_ns: int = 0  # wall time
+    orders_10s: int = 0
+    orders_1d: int = 0
+
+
 class Instrument(Message, tag=8, frozen=True, kw_only=True):
     """What can be traded and by which filters; said at start and when it changes.
 
     `tick`, `min_px`, `max_px` are in `px_exp`; `lot` and quantities in `qty_exp`; notionals in
-    `quote_exp`. A maximum of 0 means that the exchange names none.
+    `quote_exp`. A maximum of 0 means that the exchange names none. It holds from `ts_event` on.
     """
 
     symbol: str
@@ -132,3 +145,20 @@ class Instrument(Message, tag=8, frozen=True, kw_only=True):
     max_notional: int = 0
     status: str = "TRADING"
     order_types: tuple[str, ...] = ()
+    oco: bool = False  # two orders may rest as a pair, of which one is done
+    market_min_qty: int = 0
+    market_lot: int = 0  # of market orders, beside `lot`; 0: none of their own
+    min_spares_market: bool = False  # `min_notional` does not hold for market orders
+    max_spares_market: bool = False
+    average_mins: int = 0  # over which the exchange averages the price of the bands
+    band_exp: int = 0  # decimals of the four multiples of that average; 0 of one: no band
+    bid_up: int = 0  # a buy's price is at most this many times the average …
+    bid_down: int = 0  # … and at least this many times
+    ask_up: int = 0
+    ask_down: int = 0
+    max_orders: int = 0  # open orders
+    max_algo_orders: int = 0  # open stops and take-profits that were not triggered
+    max_order_lists: int = 0  # open pairs
+    max_position: int = 0  # of the base asset, with what open buys may add
+    ignored_filters: tuple[str, ...] = ()  # by name: no order of ours is ever of that kind
+    unknown_filters: tuple[str, ...] = ()  # nobody here knows what they ask for

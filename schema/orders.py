@@ -236,3 +236,24 @@ class AccountSnapshot(Message, tag=98, frozen=True, kw_only=True):
     positions: tuple[Sum, ...] = ()  # by symbol
     part: int = 1
     parts: int = 1
+    retry_after_ns: int = 0  # wall time before which the exchange forbids to ask
+
+
+class OrderResolved(Message, tag=99, frozen=True, kw_only=True):
+    """A person's word on an order whose evidence never came; what follows from it is said next."""
+
+    client_order_id: str
+    symbol: str
+    fate: str  # absent | present | filled
+    by: str
+    evidence: str
+
+
+class OrderAdopted(Message, tag=100, frozen=True, kw_only=True):
+    """A person knows of an order that was not made here: it is counted, and halts nothing more."""
+
+    symbol: str
+    venue_order_id: str
+    client_order_id: str
+    by: str
+    reason: str

@@ -32,7 +32,6 @@ PLAY_SECRET = "play-money"  # noqa: S105 - no secret: the local venue takes it f
 
 Fee = Annotated[int, Meta(ge=0, le=1_000)]
 Collar = Annotated[int, Meta(ge=1, le=5_000)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
 Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,10}(\.[0-9]{1,8})?$")]
 Money = Annotated[float, Meta(ge=1e-8, le=1e10)]
@@ -103,6 +102,7 @@ class IngestSettings(Section, frozen=True, kw_only=True):
     bar_grace_ms: Real
     stale_data_ms: Real
     quote_ms: Real
+    weight_share: Annotated[float, Meta(gt=0, le=0.8)]
 
 
 class PredictorSettings(Section, frozen=True, kw_only=True):
@@ -175,6 +175,10 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)]
     poll_ms: Span
     reconcile_ms: Span
+    max_notional_rate: Positive
+    engine_silence_ms: Annotated[int, Meta(ge=500, le=600_000)]
+    new_share: Annotated[float, Meta(gt=0, le=0.8)]
+    query_share: Annotated[float, Meta(gt=0, le=0.8)]
 
 
 class BusSettings(Section, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ class OrderIntent(Message, tag=40, frozen=True, kw_only=True):
     leg: str = "entry"  # entry | exit | stop | target
     parent: str = ""  # client order id of the entry that this leg protects
     reason: str = ""
+    oco: str = ""  # client order id of the other of two that leave as one, and of which one is done
+    protect_px: int = 0  # of an entry: what it trades is given up at this price; 0: nowhere
 
 
 class CancelIntent(Message, tag=41, frozen=True, kw_only=True):
@@ -66,6 +68,10 @@ class Decision(Message, tag=42, frozen=True, kw_only=True):
     shadow: bool = False  # nothing is ordered
     kind: str = ""  # of the target: weight, qty or notional …
     size: float = 0.0  # … and how much of it was asked for
+    trigger_px: int = 0  # an entry waits until the market has come this far; 0: it does not
+    stop_limit_px: int = 0  # what the stop sells for at least, or buys for at most; 0: the market's
+    time_in_force: TimeInForce = "GTC"  # of an entry with a limit
+    post_only: bool = False  # an entry with a limit never takes from the book
 
 
 class StrategyFailed(Message, tag=43, frozen=True, kw_only=True):
@@ -99,6 +105,7 @@ class PairLocked(Message, tag=46, frozen=True, kw_only=True):
     until_ns: int
     reason: str
     side: str = "*"
+    by: str = ""  # a person; empty: the engine itself
 
 
 class Position(Message, tag=50, frozen=True, kw_only=True):

@@ -75,6 +75,25 @@ def exp_of(step: str) -> int:
     return found[1]
 
 
+def at_least(text: str, exp: int) -> int:
+    """Return a lower bound with `exp` decimals, rounded up; ValueError where it does not fit."""
+    return fits(-_floored(f"-{text}" if not text.startswith("-") else text[1:], exp))
+
+
+def at_most(text: str, exp: int) -> int:
+    """Return an upper bound with `exp` decimals, rounded down; 0, for none, where none fits."""
+    n = _floored(text, exp)
+    return n if -INT64_LIMIT < n < INT64_LIMIT else 0
+
+
+def _floored(text: str, exp: int) -> int:
+    least = exp_of(text)
+    found = _exact(text)
+    assert found is not None
+    n, missing = found[0], exp - least
+    return int(n * 10**missing) if missing >= 0 else int(n // 10**-missing)
+
+
 def widened(text: str, exp: int) -> tuple[int, int]:
     """Return a plain decimal as an integer of `exp` decimals, or of as many more as it needs."""
     exp = max(exp, exp_of(text))

@@ -36,6 +36,13 @@ def decoded(tag: int, body: bytes) -> list[Any]:
     return found
 
 
+def grown_from(then: Any, now: Any) -> bool:
+    """Return whether nothing but fields at ends was added, in what is nested too."""
+    if not isinstance(then, list) or not isinstance(now, list):
+        return bool(then == now)
+    return len(then) <= len(now) and all(map(grown_from, then, now))
+
+
 @pytest.mark.parametrize("tag", KINDS)
 def test_released_bytes_decode_and_todays_are_the_last(tag: int) -> None:
     lines = released().get(tag, [])
@@ -44,7 +51,7 @@ def test_released_bytes_decode_and_todays_are_the_last(tag: int) -> None:
         (message,) = decoded(tag, body)
         (raw,) = msgspec.msgpack.decode(body)
         ours = msgspec.msgpack.decode(encode([message]))[0]
-        assert ours[: len(raw)] == raw
+        assert grown_from(raw, ours), (raw, ours)
     assert encode([SAMPLES[tag]]) == lines[-1]
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.instruments import VENUE_TYPES, check, instrument_of
+from schema.instruments import VENUE_TYPES, check
+from schema.listing import instrument_of
 from schema.market import Instrument
 from schema.trading import OrderIntent
 

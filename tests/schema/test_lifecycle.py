@@ -140,3 +140,33 @@ def test_every_state_has_its_row_and_its_fix_status() -> None:
     assert set(STEPS) == set(FIX_STATUS) == set(State)
     assert FIX_STATUS[State.PARTIALLY_FILLED] == "1"
     assert State.UNCONFIRMED not in TERMINAL
+
+
+PUBLISHED = """
+INITIALIZED      DENIED SUBMITTED ACCEPTED REJECTED CANCELED EXPIRED TRIGGERED
+SUBMITTED        ACCEPTED REJECTED PARTIALLY_FILLED FILLED CANCELED PENDING_CANCEL UNCONFIRMED
+UNCONFIRMED      ACCEPTED PARTIALLY_FILLED FILLED CANCELED EXPIRED REJECTED
+ACCEPTED         REJECTED PENDING_CANCEL CANCELED EXPIRED TRIGGERED PARTIALLY_FILLED FILLED
+TRIGGERED        REJECTED PENDING_CANCEL CANCELED EXPIRED PARTIALLY_FILLED FILLED
+PARTIALLY_FILLED PARTIALLY_FILLED FILLED CANCELED EXPIRED PENDING_CANCEL
+"""
+"""The published table without its amendments: from where an order may come where."""
+
+
+def reached(place: Place) -> set[State]:
+    steps = [step(place, event, complete=done) for event in EVENTS for done in (False, True)]
+    return {stepped.place.state for stepped in steps if stepped.outcome == "ok"}
+
+
+@pytest.mark.parametrize("row", PUBLISHED.strip().splitlines())
+def test_every_way_of_the_published_table_can_be_gone(row: str) -> None:
+    state, *wanted = map(State, row.split())
+    assert set(wanted) <= reached(Place(state, state))
+
+
+@pytest.mark.parametrize("under", UNDER)
+def test_every_way_out_of_a_cancel_can_be_gone(under: State) -> None:
+    wanted = {State.CANCELED, State.EXPIRED, State.FILLED, State.PENDING_CANCEL, under}
+    if under is not State.PARTIALLY_FILLED:
+        wanted.add(State.REJECTED)
+    assert wanted <= reached(Place(State.PENDING_CANCEL, under))

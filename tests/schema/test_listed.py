@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schema.instruments import instrument_of
+from schema.listing import instrument_of
 from schema.units import to_text
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
