@@ -20,7 +20,7 @@ from bus.transport import Transport
 from schema.house import Command, CommandDone
 
 QUESTIONS = frozenset(
-    {"hello", "status", "wait_ready", "stops", "level", "limits", "balances", "strategies"}
+    {"hello", "status", "wait_ready", "stops", "level", "limits", "balances", "strategies", "audit"}
 )
 """What changes nothing: it is no command, and whoever asks is not written down."""
 

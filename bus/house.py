@@ -13,11 +13,11 @@ import msgspec
 
 from bus.coherence import require_coherence
 from bus.errors import SettingsError
-from bus.settings import Loaded, load, load_shipped, place
+from bus.root import CONFIGURATION, find_root, place, run_of
+from bus.settings import Loaded, load, load_shipped
 from bus.world import World, describe
 from schema.settings import Settings
 
-CONFIGURATION = "supervisord.conf"
 LOG_FOLDERS = ("system", "trading", "audit", "archive")
 LONGEST_SOCKET = "writer_analytics.pub"
 SOCKET_PATH_BYTES_MAX = 100
@@ -62,24 +62,13 @@ class House(msgspec.Struct, frozen=True):
         return tuple(_PROGRAM.findall((self.root / CONFIGURATION).read_text()))
 
 
-def find_root(start: Path) -> Path:
-    """Return the checkout that a directory lies in."""
-    for directory in (start, *start.parents):
-        if (directory / CONFIGURATION).is_file() and (directory / "settings.toml").is_file():
-            return directory
-    raise SettingsError(
-        f"no house around {start}: expected supervisord.conf and settings.toml in it or above it",
-        "Change into the checkout first",
-    )
-
-
 def open_house(start: Path | None = None, environ: Mapping[str, str] | None = None) -> House:
     """Return the house around a directory, its settings checked; the disk is only read."""
     environ = os.environ if environ is None else environ
     root = find_root((start or Path.cwd()).resolve())
     loaded = load(root, environ)
     require_coherence(loaded.settings, loaded.origins)
-    _require_usable(_run(root, environ))
+    _require_usable(run_of(root, environ))
     return _house(root, loaded, environ)
 
 
@@ -93,21 +82,12 @@ def _house(root: Path, loaded: Loaded, environ: Mapping[str, str]) -> House:
     return House(
         root=root,
         home=place(root, environ.get("RRR_HOME") or ".", "RRR_HOME"),
-        run=_run(root, environ),
+        run=run_of(root, environ),
         settings=loaded.settings,
         origins=loaded.origins,
         described=describe(loaded.settings),
         rows=loaded.rows,
     )
-
-
-def run_directory() -> Path:
-    """Return where sockets and last words are, even when the settings say nothing useful."""
-    return _run(find_root(Path.cwd().resolve()), os.environ)
-
-
-def _run(root: Path, environ: Mapping[str, str]) -> Path:
-    return place(root, environ.get("RRR_RUN") or "data/run", "RRR_RUN")
 
 
 def settle_world(house: House) -> None:

@@ -17,8 +17,9 @@ import msgspec
 from bus.clock import Clock, SystemClock
 from bus.disk import make_directory
 from bus.errors import DisplacedError, HouseError
-from bus.house import House, open_house, run_directory, settle_world
+from bus.house import House, open_house, settle_world
 from bus.lease import Lease, hold, hold_place
+from bus.root import run_directory
 from bus.segments import failing
 from bus.service import Parts
 from bus.shell import Origin, Shell

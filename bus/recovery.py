@@ -81,7 +81,7 @@ def recover(
     past, snapshot = Past(journals, beat), _load(core, journals)
     after = dict(snapshot.own) if snapshot else {}
     streams = [past.since(stream, after.get(stream.number, 0), own=True) for stream in own]
-    if core.rereads or not any(STREAMS[name].journaled for name in core.hears):
+    if core.rereads or core.joins or not any(STREAMS[name].journaled for name in core.hears):
         return _fold(core, streams, snapshot)
     said = [one for stream in streams for one in stream]
     if snapshot is None and all(isinstance(one.message, EpochOpened) for one in said):
@@ -266,6 +266,11 @@ def _fold_processor(
         core.apply(one.message)
     _refill(core, cursors, past)
     return Recovery(grade="folded", turn=turn, from_turn=turn, cursors=cursors, detail=why)
+
+
+def fold_until(core: Service, said: Sequence[Said], past: Past) -> None:
+    """Build a core's books and windows by what its streams held, without a snapshot."""
+    _fold_processor(core, said, None, past, "")
 
 
 def _refill_after(stream: Stream, last: int) -> int:

@@ -67,9 +67,9 @@ class Runner:
         self.dues = Dues(self.core.snapshots, self._clock)
         self._intake = Intake(transport, journals, self.core.hears, self._clock, self._peers)
         durable = any(STREAMS[name].journaled for name in self.core.hears)
-        sink = self._store is not None or bool(self.core.rereads)
-        self._processor = durable and not sink and bool(self._outlet.journaled)
-        assert not (self._processor and self.core.joins), "its turns begin with the first message"
+        # What is joined late cannot be run again: who joins a stream records no turns.
+        apart = self._store is not None or bool(self.core.rereads or self.core.joins)
+        self._processor = durable and not apart and bool(self._outlet.journaled)
         self._turn, self._was_ready = 0, False
         self._local: list[Input] = []
         self._timers = Timers(self._clock)

@@ -80,7 +80,8 @@ class Service(ABC):
     from their end. Its turns are not recorded, so what it folds of them is no part of `state`."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Streams that a service without a cursor hears from their last snapshot on, given first, and
-    not from their end; from their beginning while nothing was said of how they stand."""
+    not from their end; from their beginning while nothing was said of how they stand. Turns of who
+    joins are not recorded, so its books are a fold of its own streams alone."""
     snapshots: ClassVar[tuple[str, ...]] = ()
     """Own streams of which it says how they stand when it hears `SnapshotDue`."""
     foreign: ClassVar[bool] = False
@@ -88,6 +89,8 @@ class Service(ABC):
     the house, which then comes back without running turns again."""
     whole: ClassVar[bool] = False
     """A sink that hears messages side by side on a stream as one, in `hear_run`: it has so many."""
+    niceness: ClassVar[int] = 0
+    """How far it stands back once it is up: all hear a bar at once, and orders go first."""
     state: Any  # one msgspec Struct of all that a snapshot keeps: books and windows
 
     @abstractmethod

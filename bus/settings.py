@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from bus.errors import SettingsError
+from bus.root import place
 from bus.settings_tables import Table, bare, from_variable, known_names, lay, leaves
 from schema.settings import PortSettings, Section, Settings, StrategySettings, VenueSettings
 from schema.strategy import Scalar
@@ -225,16 +226,6 @@ def _ports(settings: Settings) -> PortSettings:
 def _placed(venue: VenueSettings, root: Path) -> VenueSettings:
     files = tuple(str(place(root, name, "venue.replay")) for name in venue.replay)
     return msgspec.structs.replace(venue, replay=files)
-
-
-def place(root: Path, text: str, name: str) -> Path:
-    """Return the path that a setting names: the same one for every process of the house."""
-    if "\0" in text:
-        raise SettingsError(f"`{name}` is {text!r}: a path has no NUL in it", "Write another path")
-    try:
-        return root / Path(text).expanduser()
-    except RuntimeError as error:
-        raise SettingsError(f"`{name}` is {text!r}: {error}", "Write the path out") from error
 
 
 def _scaled(section: Section, scale: float) -> Section:

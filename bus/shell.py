@@ -4,6 +4,7 @@ It lives from the moment that the lease is held until the service has said goodb
 three wishes to end: a signal, `drain`, and a supervisor that is gone.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -125,6 +126,8 @@ class Shell:
         journals = DiskJournals(self.house.journal_dir, self.clock, limits)
         runner = Runner(parts, self._wire, journals, self._pulse, self._log, edge)
         runner.start()
+        os.nice(parts.core.niceness)
+        gc.freeze()  # What stands now stands for good: no collection looks at it again.
         while not (why := self._ended(runner.wait(), draining=runner.draining)):
             runner.turn()
         self._log.say("stopping", reason=why)

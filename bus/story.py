@@ -30,6 +30,8 @@ NAMES: dict[type[Message], str] = {
     orders.KillLevel: "kill_level",
     orders.InstrumentHalted: "instrument_halted",
     orders.InstrumentResumed: "instrument_resumed",
+    orders.OrderResolved: "order_resolved",
+    orders.OrderAdopted: "order_adopted",
     orders.Deposit: "deposit",
     trading.StrategyFailed: "strategy_failed",
     trading.StrategyPaused: "strategy_paused",
@@ -68,6 +70,7 @@ QUIET = frozenset({trading.Decision, orders.OrderTriggered, strategy.ShadowFill}
 AUDITED = frozenset(
     {
         *(orders.KillLevel, orders.InstrumentHalted, orders.InstrumentResumed, orders.Deposit),
+        *(orders.OrderResolved, orders.OrderAdopted),
         *(trading.StrategyPaused, trading.StrategyResumed),
         *(strategy.StrategyLoaded, strategy.StrategyRetired),
         *(trading.LimitChanged, trading.LimitReleased),

@@ -28,6 +28,8 @@ STEPS: dict[type[Message], str] = {
     orders.OrderCanceled: "canceled",
     orders.OrderExpired: "expired",
     orders.Fill: "fill",
+    orders.OrderResolved: "resolved",
+    orders.OrderAdopted: "adopted",
 }
 """What each message is called as a step on the way of an order."""
 
@@ -159,11 +161,21 @@ def _event(message: Message) -> str:
             return f"by {m.by}: {m.code} {m.detail}".rstrip()
         case orders.OrderRejected() | orders.OrderCancelRejected() as m:
             return f"by the exchange: {m.code} {m.detail}".rstrip()
+        case orders.OrderResolved() | orders.OrderAdopted():
+            return _person(message)
         case orders.AccountSnapshot() as m:
             parts = f", part {m.part} of {m.parts}" if m.parts > 1 else ""
             halted = "".join(f", {one.symbol} halted" for one in m.halted)
             return f"{m.level}{halted}, {len(m.orders)} orders open{parts}"
     return _state(message)
+
+
+def _person(message: orders.OrderResolved | orders.OrderAdopted) -> str:
+    match message:
+        case orders.OrderResolved() as m:
+            return f"{m.fate}, by {m.by}: {m.evidence}"
+        case orders.OrderAdopted() as m:
+            return f"order {m.venue_order_id} of somebody else, by {m.by}: {m.reason}"
 
 
 def _state(message: Message) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from bus.build import settings_hash
 from bus.errors import SettingsError
-from bus.house import explain, find_root, open_house, settle_world
+from bus.house import explain, open_house, settle_world
+from bus.root import find_root
 from tests.bus.houses import ROOT, RUN, bars, checkout, opened, refusal
 
 

@@ -117,6 +117,7 @@ NATURAL = {
         ("SELECT * FROM portfolio WHERE ts_ns > 5", "SEARCH p USING INDEX portfolio_by_time"),
         ("SELECT * FROM ledger WHERE account = 'x' AND asset = 'y'", "SEARCH l USING INDEX"),
         ("SELECT * FROM instruments WHERE symbol = 'x'", "SEARCH i USING PRIMARY KEY"),
+        ("SELECT * FROM instruments_history WHERE symbol = 'x'", "SEARCH v USING PRIMARY KEY"),
         ("SELECT * FROM risk_limits WHERE name = 'x'", "SEARCH r USING PRIMARY KEY"),
         ("SELECT * FROM risk_events WHERE type = 'x' AND ts_ns > 5", "SEARCH r USING INDEX"),
         ("SELECT * FROM audit WHERE ts_ns > 5", "SEARCH a USING INDEX audit_by_time"),
