@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schema.orders import AccountSnapshot, Halted, OpenOrder, Sum
+from schema.units import to_text
 from services.gateway.state import Amount, Books, Order, Stop
 
 PAGE_BYTES = 48 << 10
@@ -30,6 +31,22 @@ def told(books: Books, now_ns: int) -> list[AccountSnapshot]:
     return [_part(books, now_ns, page, n, len(pages)) for n, page in enumerate(pages, start=1)]
 
 
+def audited(books: Books) -> dict[str, object]:
+    """Return the account as these books have it, for whoever holds it against others."""
+    orders = books.open.values()
+    return {
+        "balances": {name: to_text(one.n, one.exp) for name, one in books.assets.items()},
+        "positions": {
+            name: {"qty": to_text(one.n, one.exp)} for name, one in books.positions.items()
+        },
+        "orders": {
+            one.id: {"state": one.place.under.value, "left": to_text(one.left, one.exp)}
+            for one in orders
+        },
+        "level": books.level,
+    }
+
+
 def _part(books: Books, now_ns: int, page: Page, part: int, parts: int) -> AccountSnapshot:
     rows: dict[str, list[Any]] = {}
     for name, row in page:
@@ -44,6 +61,7 @@ def _part(books: Books, now_ns: int, page: Page, part: int, parts: int) -> Accou
         reconciled_ns=books.reconciled_ns,
         part=part,
         parts=parts,
+        retry_after_ns=books.retry_after_ns,
         **told_rows,
     )
 

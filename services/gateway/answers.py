@@ -10,7 +10,7 @@ from schema.orders import Fill, OrderCanceled, OrderExpired, OrderTriggered
 from schema.units import MS_NS, quote_exp, widened
 from services.gateway.amounts import exact, scaled
 from services.gateway.books import STRANGER, find
-from services.gateway.state import Order
+from services.gateway.state import ENDED_MAX, Order
 from services.gateway.steps import accept, awaited, reject, take_step, tell
 from services.gateway.turn import Turn
 
@@ -19,8 +19,9 @@ ENDS: dict[str, tuple[State, type[OrderCanceled | OrderExpired]]] = {
     "CANCELED": (State.CANCELED, OrderCanceled),
     "EXPIRED": (State.EXPIRED, OrderExpired),
     "EXPIRED_IN_MATCH": (State.EXPIRED, OrderExpired),
+    "REJECTED": (State.CANCELED, OrderCanceled),  # Of what traded in part, the rest is over.
 }
-"""The exchange's words for an end, beside FILLED and REJECTED."""
+"""The exchange's words for an end, beside FILLED, and REJECTED of what never traded."""
 
 
 def take_report(turn: Turn, report: OrderReport, evidence: str, reason: str = "") -> None:
@@ -41,9 +42,8 @@ def _readable(turn: Turn, order: Order, report: OrderReport) -> bool:
 
 
 def _take_own(turn: Turn, order: Order, report: OrderReport, evidence: str, reason: str) -> None:
-    key = f"{order.symbol} {report.venue_order_id}"
-    turn.windows.venue_ids[key] = order.id
-    if report.status == "REJECTED":
+    _note_name(turn, order, report)
+    if report.status == "REJECTED" and not (order.filled or exact(report.executed_qty)[0]):
         if order.place.state is not State.REJECTED:
             reject(turn, order, "REJECTED", reason or "the exchange says that it was rejected")
         return
@@ -54,8 +54,17 @@ def _take_own(turn: Turn, order: Order, report: OrderReport, evidence: str, reas
     finish(turn, order, reason)
 
 
+def _note_name(turn: Turn, order: Order, report: OrderReport) -> None:
+    names = turn.windows.venue_ids
+    names[f"{order.symbol} {report.venue_order_id}"] = order.id
+    if len(names) > ENDED_MAX:  # The books have those that were accepted.
+        del names[next(iter(names))]
+
+
 def _take_standing(turn: Turn, order: Order, report: OrderReport, evidence: str) -> None:
     if order.place.state is State.REJECTED:
+        if order.venue_order_id:
+            return  # The exchange took it, and rejected it afterwards: this is older word.
         reason = f"{order.id} was rejected, and the exchange says {report.status}"
         turn.halt(order.symbol, reason, order.id, order.intent.trace)
         return
@@ -117,6 +126,9 @@ def take_trade(turn: Turn, trade: VenueTrade, evidence: str, order_id: str = "")
     take_step(turn, order, fill)
     if late:
         reason = f"late fill {trade.trade_id} of {order.id}, which was {order.place.state}"
+        turn.halt(order.symbol, reason, order.id, order.intent.trace)
+    elif order.filled > order.qty:
+        reason = f"overfill {trade.trade_id} of {order.id}: more was traded than was ordered"
         turn.halt(order.symbol, reason, order.id, order.intent.trace)
     finish(turn, order)
 

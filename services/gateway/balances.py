@@ -1,12 +1,13 @@
-"""Balances: the opening ones become deposits, later differences are said, and none is explained.
+"""Balances: the opening ones become deposits, later differences are said; a person explains them.
 
 A difference counts only when it was seen at two comparisons in a row with nothing under way, for
 an execution that is on its way to us is no difference.
 """
 
 from schema.exchange import AccountSeen
-from schema.orders import BalanceSeen, Deposit
-from services.gateway.amounts import minus, parse, same, scaled
+from schema.orders import Deposit
+from services.gateway.adopt import halt_for, say_balance
+from services.gateway.amounts import minus, parse, same
 from services.gateway.state import Amount, Cycle
 from services.gateway.steps import awaited
 from services.gateway.turn import Turn
@@ -47,7 +48,6 @@ def compare(turn: Turn, cycle: Cycle) -> int:
     """Say differences that are new and certain; return how many assets differ."""
     windows, books = turn.windows, turn.books
     if not _is_quiet(turn, cycle):
-        windows.sights = {}
         return _differing(turn)
     found = {asset: (parse(free), parse(locked)) for asset, free, locked in windows.balances}
     sights: dict[str, Amount] = {}
@@ -56,7 +56,8 @@ def compare(turn: Turn, cycle: Cycle) -> int:
         difference = minus(minus(free, minus(Amount(), locked)), books.assets.get(asset, Amount()))
         before, said = windows.sights.get(asset), books.differences.get(asset, Amount())
         if before is not None and same(before, difference) and not same(said, difference):
-            _say(turn, asset, free, locked, difference)
+            say_balance(turn, asset, free, locked, difference)
+            halt_for(turn, asset, difference)
         sights[asset] = difference
     windows.sights = sights
     return _differing(turn)
@@ -70,17 +71,3 @@ def _is_quiet(turn: Turn, cycle: Cycle) -> bool:
 
 def _differing(turn: Turn) -> int:
     return sum(1 for difference in turn.books.differences.values() if difference.n)
-
-
-def _say(turn: Turn, asset: str, free: Amount, locked: Amount, difference: Amount) -> None:
-    exp = max(free.exp, locked.exp, difference.exp)
-    turn.say(
-        BalanceSeen(
-            ts_event=turn.now_ns,
-            asset=asset,
-            free=scaled(free.n, free.exp, exp),
-            locked=scaled(locked.n, locked.exp, exp),
-            difference=scaled(difference.n, difference.exp, exp),
-            exp=exp,
-        )
-    )

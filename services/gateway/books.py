@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schema.head import Message
+from schema.identity import strategy_tag, tag_of
 from schema.lifecycle import EVENTS, Place, State, step
 from schema.orders import (
     BalanceSeen,
@@ -13,13 +14,16 @@ from schema.orders import (
     InstrumentResumed,
     KillLevel,
     OrderAccepted,
+    OrderAdopted,
     OrderDenied,
+    OrderResolved,
     OrderSubmitted,
     Reconciled,
     RequestWeight,
 )
 from schema.units import rescale
-from services.gateway.position import fold_deposit, fold_fill
+from services.gateway import stakes
+from services.gateway.position import fold_deposit, fold_fill, worth_of
 from services.gateway.state import ENDED_MAX, SENT_MAX, Amount, Books, Order, Stop
 
 CLOSER = "gateway"
@@ -27,6 +31,9 @@ CLOSER = "gateway"
 
 STRANGER = "unknown order "
 """How the reason begins that halts a symbol for an order of somebody else's."""
+
+UNEXPLAINED = "unexplained balance of "
+"""How the reason begins that halts a symbol for money that moved by itself."""
 
 
 def apply(books: Books, message: Message) -> None:
@@ -56,8 +63,13 @@ def _submit(books: Books, message: OrderSubmitted) -> None:
     books.submitted += 1
     books.sent.append(message.ts_event)
     del books.sent[:-SENT_MAX]
+    if not intent.reduce_only:
+        books.spent.append((message.ts_event, worth_of(intent)))
+        del books.spent[:-SENT_MAX]
     if intent.strategy == CLOSER:
         books.legs[order.symbol] = books.legs.get(order.symbol, 0) + 1
+    else:
+        stakes.fold_order(books, intent)
 
 
 def _deny(books: Books, message: OrderDenied) -> None:
@@ -76,6 +88,8 @@ def _move(books: Books, message: Message) -> None:
 
 
 def _name(books: Books, order: Order, venue_order_id: str) -> None:
+    if not venue_order_id:
+        return  # A person says that it is there, and nobody knows the exchange's name for it.
     order.venue_order_id = venue_order_id
     books.venue_ids[f"{order.symbol} {venue_order_id}"] = order.id
 
@@ -85,12 +99,15 @@ def _fill(books: Books, fill: Fill) -> None:
     if seen is None:
         seen = books.seen[fill.symbol] = set()
     seen.add(fill.venue_trade_id)
-    if fill.venue_trade_id.isdecimal():
+    # A number that a person typed may be wrong: no list of trades begins behind it.
+    typed = books.resolved.get(fill.client_order_id) == "filled"
+    if fill.venue_trade_id.isdecimal() and not typed:
         newest = max(books.newest.get(fill.symbol, 0), int(fill.venue_trade_id))
         books.newest[fill.symbol] = newest
     books.fills += 1
     books.late_fills += fill.late
     fold_fill(books, fill)
+    stakes.fold_fill(books, fill, closes=tag_of(fill.client_order_id) == strategy_tag(CLOSER))
     order = find(books, fill.client_order_id)
     if order is None:
         return
@@ -121,13 +138,36 @@ def _latch(books: Books, message: KillLevel | InstrumentHalted | InstrumentResum
             if level == "FLATTEN":
                 books.flattens += 1
                 books.legs = {}
-        case InstrumentHalted(symbol=symbol):
-            stop = Stop(message.ts_event, "gateway", message.reason)
-            books.halted.setdefault(symbol, stop)
-            books.told.add(f"{symbol} {message.reason}")
-            books.foreign_orders += message.reason.startswith(STRANGER)
+        case InstrumentHalted():
+            _halt(books, message)
         case InstrumentResumed(symbol=symbol):
             books.halted.pop(symbol, None)
+            gone = [name for name in books.strangers if name.startswith(f"{symbol} ")]
+            for name in gone:
+                del books.strangers[name]
+
+
+def _halt(books: Books, message: InstrumentHalted) -> None:
+    symbol, why = message.symbol, message.reason
+    stop, before = Stop(message.ts_event, "gateway", why), books.halted.get(symbol)
+    # Money that is explained lets a symbol go on: whatever else halts it must not go with it.
+    if before is None or before.why.startswith(UNEXPLAINED):
+        books.halted[symbol] = stop
+    if not why.startswith(UNEXPLAINED):
+        books.told.add(f"{symbol} {why}")
+    if why.startswith(STRANGER):
+        books.foreign_orders += 1
+        books.strangers[f"{symbol} {why.removeprefix(STRANGER).partition(':')[0]}"] = stop
+
+
+def _resolve(books: Books, message: OrderResolved) -> None:
+    books.resolved[message.client_order_id] = message.fate
+
+
+def _adopt(books: Books, message: OrderAdopted) -> None:
+    name = f"{message.symbol} {message.venue_order_id}"
+    books.adopted[name] = Stop(message.ts_event, message.by, message.reason)
+    books.strangers.pop(name, None)
 
 
 def _deposit(books: Books, message: Deposit) -> None:
@@ -163,6 +203,8 @@ CHANGES: dict[type[Message], Callable[[Books, Any], None]] = {
     KillLevel: _latch,
     InstrumentHalted: _latch,
     InstrumentResumed: _latch,
+    OrderResolved: _resolve,
+    OrderAdopted: _adopt,
     Deposit: _deposit,
     BalanceSeen: _see_balance,
     Reconciled: _mark,

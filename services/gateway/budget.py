@@ -1,8 +1,10 @@
 """The exchange's request budget: what it last told, and until when nothing may be asked."""
 
 from schema.exchange import BudgetSeen
+from schema.market import FeedBudget
 from schema.orders import RequestWeight
 from schema.units import MS_NS
+from schema.weights import Rates
 from services.gateway.turn import Turn
 
 SAID_EVERY_MS = 60_000
@@ -22,3 +24,30 @@ def take_budget(turn: Turn, seen: BudgetSeen) -> None:
                 retry_after_ns=retry_ns,
             )
         )
+
+
+def hear_feed(turn: Turn, told: FeedBudget) -> None:
+    """Obey a ban that ingest met, and the limits that it read in the listing."""
+    before, turn.windows.rates = turn.windows.rates, rates_in(turn.windows.rates, told)
+    longer = told.retry_after_ns > turn.books.retry_after_ns
+    if longer:
+        turn.say(
+            RequestWeight(
+                ts_event=turn.now_ns,
+                used=told.used,
+                limit=told.limit,
+                retry_after_ns=told.retry_after_ns,
+                seen_by="ingest",
+            )
+        )
+    if longer or turn.windows.rates != before:
+        turn.tell_level()
+
+
+def rates_in(known: Rates, told: FeedBudget) -> Rates:
+    """Return the limits of the listing; what it does not name stays as it is known."""
+    return Rates(
+        weight_1m=told.limit or known.weight_1m,
+        orders_10s=told.orders_10s or known.orders_10s,
+        orders_1d=told.orders_1d or known.orders_1d,
+    )

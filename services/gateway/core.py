@@ -12,7 +12,7 @@ from bus.service import Said, Service
 from schema.head import Message
 from schema.house import SnapshotDue, Started
 from schema.lifecycle import State as Standing
-from schema.market import Instrument
+from schema.market import FeedBudget, Instrument
 from schema.settings import Settings
 from schema.trading import CancelIntent, OrderIntent, Verdict
 from services.gateway import (
@@ -21,17 +21,23 @@ from services.gateway import (
     SAYS,
     account,
     books,
+    budget,
     cancels,
     flatten,
+    guard,
     hearing,
     join,
     kill,
+    pairs,
     reconcile,
+    restless,
+    stops,
     trades,
     unconfirmed,
+    vanished,
 )
 from services.gateway.answers import claim
-from services.gateway.questions import traded
+from services.gateway.questions import is_listed, traded
 from services.gateway.state import State, Windows
 from services.gateway.turn import Rules, Turn
 
@@ -48,7 +54,10 @@ class Gateway(Service):
 
     def __init__(self, settings: Settings, world: str, *, armed: bool = True) -> None:
         own = settings.gateway
-        self.needs = {"risk": own.risk_silence_ms}  # type: ignore[misc]
+        self.needs = {  # type: ignore[misc]
+            "risk": own.risk_silence_ms,
+            "engine": own.engine_silence_ms,
+        }
         self.rules = Rules(own, world, settings.engine.intent_ttl_ms * 1_000_000)
         self.state = State(windows=Windows(armed=armed))
         self._armed = armed
@@ -79,6 +88,8 @@ class Gateway(Service):
         match message:
             case Instrument():
                 windows.instruments[message.symbol] = message
+            case FeedBudget():
+                windows.rates = budget.rates_in(windows.rates, message)
             case OrderIntent() if message.client_order_id not in known:
                 windows.intents[message.client_order_id] = message
             case Verdict() if message.client_order_id not in known:
@@ -109,6 +120,8 @@ class Gateway(Service):
             ("orders_open", len(found.open)),
             ("late_fills", found.late_fills),
             ("foreign_orders", found.foreign_orders),
+            ("external_orders", len(self.state.windows.externals)),
+            ("unexplained", sum(1 for one in found.differences.values() if one.n)),
             ("strays", self.state.windows.strays),
             ("level", LEVEL[found.level]),
         )
@@ -130,6 +143,7 @@ class Gateway(Service):
 
 def _hear_instrument(turn: Turn, instrument: Instrument) -> None:
     turn.windows.instruments[instrument.symbol] = instrument
+    vanished.hear_listing(turn, instrument)
 
 
 EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
@@ -137,6 +151,7 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     Verdict: join.hear_verdict,
     CancelIntent: cancels.hear_cancel,
     Instrument: _hear_instrument,
+    FeedBudget: budget.hear_feed,
     **hearing.EARS,
 }
 
@@ -153,7 +168,14 @@ def _settle(turn: Turn) -> None:
     if orders or windows.wishes:
         cancels.settle(turn)
     flatten.settle(turn)
+    if orders or windows.vanished:
+        restless.settle(turn)
+        pairs.settle(turn)
+        vanished.settle(turn)
     symbols = traded(turn)
-    reconcile.settle(turn, symbols)
+    reconcile.settle(turn, {symbol for symbol in symbols if is_listed(turn, symbol)})
     trades.settle(turn, symbols)
+    if windows.engine_lost_ns:
+        guard.settle(turn)
+    stops.note(turn)
     turn.wake()

@@ -5,18 +5,20 @@ time that stands in the journal, and nothing but a proof that it was not taken c
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bus.errors import EdgeError
 from bus.service import Bridge, Edge
-from schema.exchange import LevelSet, OrderNotSent, SendOrder, SetLevel
+from schema.exchange import LevelSet, OrderNotSent, PairNotSent, SendOrder, SendPair, SetLevel
 from schema.head import Effect, Local
 from schema.settings import Settings
 from schema.units import SECOND_NS
-from services.gateway.edge_budget import Budget
+from services.gateway.edge_budget import TOO_MUCH, Budget
 from services.gateway.edge_clock import ExchangeClock, Stands
-from services.gateway.edge_desk import Desk
-from services.gateway.edge_gate import Gate
+from services.gateway.edge_desk import Desk, named_halves
+from services.gateway.edge_gate import Gate, Sending
 from services.gateway.edge_lanes import Lanes, lane_of
 from services.gateway.edge_session import Pace, Session, open_session
 from services.gateway.edge_stream import UserStream
@@ -44,7 +46,7 @@ class Exchange(Edge):
         self._gate = Gate(self._run, bridge.clock)
         await self._look_for_kill()
         self._clock = ExchangeClock(bridge.clock)
-        self._budget = Budget(bridge.clock)
+        self._budget = Budget(bridge.clock, self._settings.gateway, self._clock.now_ms)
         session = self._dial()
         self._desk = Desk(session, self._names, self._budget, self._clock.doubt)
         try:
@@ -57,8 +59,9 @@ class Exchange(Edge):
         match effect:
             case SetLevel():
                 self._gate.set(effect)
+                self._budget.obey(effect)
                 return LevelSet(effect_id=effect.effect_id)
-            case SendOrder():
+            case SendOrder() | SendPair():
                 return await self._send(effect)
             case _:
                 return await self._ask(effect)
@@ -94,37 +97,46 @@ class Exchange(Edge):
         if (news := self._gate.kill.news()) is not None:
             await self._bridge.hear(news)
 
-    async def _send(self, effect: SendOrder) -> Local:
+    async def _send(self, effect: Sending) -> Local:
         deadline_ns = self._gate.deadline_mono_ns(effect)
         if why := self._why_not_sent(effect, deadline_ns):
             return _not_sent(effect, why)
         left_s = (deadline_ns - self._bridge.clock.mono_ns()) / SECOND_NS
-        lane = lane_of(effect)
-        try:
-            async with asyncio.timeout(left_s):
-                await self._lanes.enter(lane)
-        except TimeoutError:
-            return _not_sent(effect, "the exchange was busy until its deadline had passed")
-        try:
+        async with AsyncExitStack() as places:
+            try:
+                async with asyncio.timeout(left_s):
+                    await places.enter_async_context(self._place(effect))
+            except TimeoutError:
+                return _not_sent(effect, self._why_late(effect))
             if why := self._why_not_sent(effect, deadline_ns):
                 return _not_sent(effect, why)
             return await self._open_desk().perform(effect)
-        finally:
-            self._lanes.leave(lane)
 
-    def _why_not_sent(self, effect: SendOrder, deadline_ns: int) -> str | None:
+    def _why_not_sent(self, effect: Sending, deadline_ns: int) -> str | None:
         if self._desk is None:
             return "there is no session with the exchange"
         return self._budget.ban() or self._gate.why_not(effect, deadline_ns)
 
     async def _ask(self, effect: Effect) -> Local:
-        lane = lane_of(effect)
         self._open_desk()
-        await self._lanes.enter(lane)
-        try:
+        async with self._place(effect):
             return await self._open_desk().perform(effect)
-        finally:
-            self._lanes.leave(lane)
+
+    @asynccontextmanager
+    async def _place(self, effect: Effect) -> AsyncIterator[None]:
+        """Wait for room in the budget and for a place in the line."""
+        lane = lane_of(effect)
+        async with self._budget.room(effect):
+            await self._lanes.enter(lane)
+            try:
+                yield
+            finally:
+                self._lanes.leave(lane)
+
+    def _why_late(self, effect: Effect) -> str:
+        if not self._budget.has_room(effect):
+            return f"{TOO_MUCH}, until its deadline had passed"
+        return "the exchange was busy until its deadline had passed"
 
     def _open_desk(self) -> Desk:
         if self._desk is None:
@@ -134,7 +146,9 @@ class Exchange(Edge):
         return self._desk
 
 
-def _not_sent(effect: SendOrder, reason: str) -> OrderNotSent:
+def _not_sent(effect: Sending, reason: str) -> OrderNotSent | PairNotSent:
+    if isinstance(effect, SendPair):
+        return PairNotSent(**named_halves(effect), reason=reason)
     return OrderNotSent(
         effect_id=effect.effect_id,
         client_order_id=effect.intent.client_order_id,

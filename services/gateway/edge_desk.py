@@ -5,7 +5,7 @@ answer that cannot be read. Only what proves that nothing was done is a refusal.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,8 +25,12 @@ from schema.exchange import (
     OrderNotSent,
     OrderPlaced,
     OrderRefused,
+    PairNotSent,
+    PairPlaced,
+    PairRefused,
     SendCancel,
     SendOrder,
+    SendPair,
     TopSeen,
     TradesSeen,
 )
@@ -45,6 +49,7 @@ from services.gateway.wire_codes import (
 from services.gateway.wire_rows import (
     AccountRow,
     OrderRow,
+    PairRow,
     RightsRow,
     TimeRow,
     TopRow,
@@ -75,6 +80,8 @@ class Desk:
             match effect:
                 case SendOrder():
                     return await self._send(effect)
+                case SendPair():
+                    return await self._send_pair(effect)
                 case SendCancel():
                     return await self._cancel(effect)
                 case AskOrder() | AskTrades() | AskOpenOrders() | AskAccount() | AskTop():
@@ -117,6 +124,21 @@ class Desk:
         _require_asked(report.client_order_id, intent.client_order_id)
         trades = wire.placed_trades(row, self._names)
         return OrderPlaced(effect_id=effect.effect_id, report=report, trades=trades)
+
+    async def _send_pair(self, effect: SendPair) -> Local:
+        names = named_halves(effect)
+        params = {**wire.pair_params(effect.stop, effect.target), "timestamp": effect.signed_ms}
+        reply = await self._ask("POST", "orderList/oco", params)
+        if not reply.sent:
+            return PairNotSent(**names, reason=f"nothing is connected: {reply}")
+        if refusal := self._refused(reply):
+            return PairRefused(**names, code=refusal.code, text=refusal.msg)
+        rows = _read(reply, PairRow).order_reports
+        reports = tuple(wire.report_of(row, self._names) for row in rows)
+        found = sorted(report.client_order_id for report in reports)
+        _require_asked(" and ".join(found), " and ".join(sorted(names["client_order_ids"])))
+        trades = tuple(trade for row in rows for trade in wire.placed_trades(row, self._names))
+        return PairPlaced(effect_id=effect.effect_id, reports=reports, trades=trades)
 
     async def _cancel(self, effect: SendCancel) -> Local:
         reply = await self._ask("DELETE", "order", _order_named(effect))
@@ -180,8 +202,11 @@ class Desk:
     async def _ask(
         self, method: str, path: str, params: Mapping[str, object], api: str = "private"
     ) -> Reply:
-        reply = await self.session.ask(method, path, params, api)
-        self._budget.take(reply)
+        request, begun_ms, reply = f"{method} {path}", self.session.nonce(), Reply()
+        try:
+            reply = await self.session.ask(method, path, params, api)
+        finally:
+            self._budget.take(request, reply, begun_ms)  # Unanswered too, it was weighed.
         return reply
 
     def _refused(self, reply: Reply) -> Refusal | None:
@@ -191,6 +216,13 @@ class Desk:
         if refusal.code == STALE:
             self._doubt()
         return refusal
+
+
+def named_halves(effect: SendPair) -> dict[str, Any]:
+    """Return what every answer about a pair names it by."""
+    stop, target = effect.stop, effect.target
+    ids = (stop.client_order_id, target.client_order_id)
+    return {"effect_id": effect.effect_id, "client_order_ids": ids, "symbol": stop.symbol}
 
 
 def _read(reply: Reply, kind: type[T]) -> T:

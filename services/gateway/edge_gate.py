@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from bus.clock import NS_PER_MS, Clock
-from schema.exchange import KillFileSeen, SendOrder, SetLevel
+from schema.exchange import KillFileSeen, SendOrder, SendPair, SetLevel
+
+Sending = SendOrder | SendPair
 
 ACTIVE = "ACTIVE"
 UNTOLD = "untold"
@@ -68,21 +70,24 @@ class Gate:
         """Obey another level from now on."""
         self._level, self._halted = effect.level, frozenset(effect.halted)
 
-    def deadline_mono_ns(self, effect: SendOrder) -> int:
+    def deadline_mono_ns(self, effect: Sending) -> int:
         """Return the monotonic time of an order's deadline: a clock set back gains it nothing."""
         left_ns = effect.deadline_wall_ms * NS_PER_MS - self._clock.wall_ns()
         return self._clock.mono_ns() + left_ns
 
-    def why_not(self, effect: SendOrder, deadline_mono_ns: int) -> str | None:
+    def why_not(self, effect: Sending, deadline_mono_ns: int) -> str | None:
         """Return why an order must not leave, or None."""
         late = self._clock.wall_ns() > effect.deadline_wall_ms * NS_PER_MS
         if late or self._clock.mono_ns() > deadline_mono_ns:
             return "its deadline has passed"
         if not self._in_place():
             return f"this process does not hold {self._lease}"
-        if effect.intent.reduce_only:
+        intents = (
+            (effect.intent,) if isinstance(effect, SendOrder) else (effect.stop, effect.target)
+        )
+        if all(intent.reduce_only for intent in intents):
             return None
-        return self._why_no_risk(effect.intent.symbol)
+        return self._why_no_risk(intents[0].symbol)
 
     def _why_no_risk(self, symbol: str) -> str | None:
         if self._level != ACTIVE:

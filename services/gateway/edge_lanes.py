@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from enum import IntEnum
 
-from schema.exchange import SendCancel, SendOrder
+from schema.exchange import SendCancel, SendOrder, SendPair
 from schema.head import Effect
 
 
@@ -30,6 +30,8 @@ def lane_of(effect: Effect) -> Lane:
         return Lane.CANCEL
     if isinstance(effect, SendOrder):
         return Lane.REDUCE if effect.intent.reduce_only else Lane.NEW
+    if isinstance(effect, SendPair):
+        return Lane.REDUCE  # Nothing else is sent as a pair.
     return Lane.QUERY
 
 

@@ -18,6 +18,7 @@ from services.gateway.edge_clock import Stands
 from services.gateway.edge_session import FAILURES, Pace, Session, said_by
 from services.gateway.wire import Names, pushed
 
+BAN_LOOK_S = 0.05
 LOOKS = 5
 """How often a stream's age is looked at before it is too old."""
 
@@ -43,6 +44,8 @@ class UserStream:
         """Follow one stream after another."""
         pause_s = self._pace.pause_s
         while True:
+            while self._ban():  # noqa: ASYNC110 - a ban ends by time alone
+                await asyncio.sleep(BAN_LOOK_S)
             began_ns = bridge.clock.mono_ns()
             reason = await self._follow(bridge)
             self._stands(f"the user stream is down: {reason}")
@@ -52,8 +55,6 @@ class UserStream:
                 pause_s = self._pace.pause_s
             await asyncio.sleep(_jittered(pause_s, bridge.clock))
             pause_s = min(2 * pause_s, self._pace.pause_max_s)
-            while self._ban():  # noqa: ASYNC110 - a ban ends by time alone
-                await asyncio.sleep(self._pace.pause_s)
 
     async def _follow(self, bridge: Bridge) -> str:
         session = self._dial()

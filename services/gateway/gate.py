@@ -1,8 +1,17 @@
-"""The last gate: limits of its own that hold whatever risk says, and share no code with it."""
+"""The last gate: limits of its own that hold whatever risk says, and share no code with it.
+
+An id is one order, and is seen once; what trades beyond it halts its symbol. Orders in doubt count
+as open. A market order is worth its quantity at the price that it was decided on, and has to name
+one. That price is held against no market here: the gateway hears none, its own last trade says
+nothing of now, and a feed to listen to would be one more that can be wrong or missing when the last
+gate must hold. How near it is to a fresh quote is risk's to judge, and an approval is short.
+"""
 
 from schema.instruments import Denial, check
 from schema.trading import OrderIntent
-from services.gateway.position import closable, held_against
+from schema.units import MS_NS
+from services.gateway.position import closable, held_against, worth_of
+from services.gateway.standing import standing_of
 from services.gateway.state import Books
 from services.gateway.turn import Turn
 
@@ -13,10 +22,41 @@ def last_gate(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | No
     if instrument is None:
         return Denial("INSTRUMENT_NOT_FOUND", f"symbol={intent.symbol}")
     return (
-        check(instrument, intent)
+        check(instrument, intent, standing=standing_of(turn.books, instrument))
         or _reduce_only(turn.books, intent)
         or (None if reducing else _limits(turn, intent))
     )
+
+
+STOPS = frozenset({"stop", "stop_limit"})
+TARGETS = frozenset({"limit_maker", "take_profit", "take_profit_limit"})
+"""What the exchange takes as the two halves of a pair."""
+
+
+def pair_gate(turn: Turn, stop: OrderIntent, target: OrderIntent) -> Denial | None:
+    """Return why two orders cannot leave as one of which one alone is done."""
+    instrument = turn.windows.instruments.get(stop.symbol)
+    if instrument is not None and not instrument.oco:
+        return Denial("UNSUPPORTED_ORDER_TYPE", f"symbol={stop.symbol} takes no pairs")
+    if stop.order_type not in STOPS or target.order_type not in TARGETS:
+        kinds = f"stop={stop.order_type} target={target.order_type}"
+        return Denial("UNSUPPORTED_ORDER_TYPE", f"{kinds} stand in no pair")
+    if _halves(stop) != _halves(target) or (stop.leg, target.leg) != ("stop", "target"):
+        return Denial("VALIDATION_FAILED", f"{stop.oco} is not the other half of {target.oco}")
+    if not stop.reduce_only or not target.reduce_only:
+        return Denial("VALIDATION_FAILED", "a pair only reduces, and this one does not say so")
+    low, high = (stop, target) if stop.side == "sell" else (target, stop)
+    if _level(low) >= _level(high):
+        return Denial("VALIDATION_FAILED", f"stop={_level(stop)} target={_level(target)}: crossed")
+    return None
+
+
+def _halves(leg: OrderIntent) -> tuple[object, ...]:
+    return leg.symbol, leg.side, leg.qty, leg.qty_exp, leg.px_exp
+
+
+def _level(leg: OrderIntent) -> int:
+    return leg.stop_px or leg.limit_px
 
 
 def _reduce_only(books: Books, intent: OrderIntent) -> Denial | None:
@@ -35,23 +75,27 @@ def _reduce_only(books: Books, intent: OrderIntent) -> Denial | None:
 
 def _limits(turn: Turn, intent: OrderIntent) -> Denial | None:
     own, books = turn.rules.own, turn.books
-    px = max(intent.limit_px, intent.stop_px, intent.ref_px)
-    if px <= 0:
+    worth = worth_of(intent)
+    if worth <= 0:
         return Denial("VALIDATION_FAILED", "ref_px=0: its worth is unknown")
-    scale = 10 ** (intent.px_exp + intent.qty_exp)
-    if px * intent.qty > own.max_order_notional * scale:
-        worth = px * intent.qty // scale
+    if worth > own.max_order_notional:
         detail = f"notional={worth} max={own.max_order_notional}"
         return Denial("NOTIONAL_EXCEEDS_MAX_PER_ORDER", detail)
     if len(books.open) >= own.max_open_orders:
         detail = f"open_orders={len(books.open)} max={own.max_open_orders}"
         return Denial("MAX_OPEN_ORDERS_EXCEEDED", detail)
-    recent = _recent(turn) if len(books.sent) >= own.order_rate else 0
-    if recent >= own.order_rate:
-        return Denial("RATE_LIMIT_EXCEEDED", f"orders={recent} max={own.order_rate}")
+    return _pace(turn, worth)
+
+
+def _pace(turn: Turn, worth: int) -> Denial | None:
+    own, books = turn.rules.own, turn.books
+    since_ns = turn.now_ns - own.order_window_ms * MS_NS
+    if len(books.sent) >= own.order_rate:
+        recent = sum(1 for sent_ns in books.sent if sent_ns > since_ns)
+        if recent >= own.order_rate:
+            return Denial("RATE_LIMIT_EXCEEDED", f"orders={recent} max={own.order_rate}")
+    spent = sum(one for sent_ns, one in books.spent if sent_ns > since_ns)
+    if spent + worth > own.max_notional_rate:
+        detail = f"notional={spent} more={worth} max={own.max_notional_rate}"
+        return Denial("RATE_LIMIT_EXCEEDED", detail)
     return None
-
-
-def _recent(turn: Turn) -> int:
-    since_ns = turn.now_ns - turn.rules.own.order_window_ms * 1_000_000
-    return sum(1 for sent_ns in turn.books.sent if sent_ns > since_ns)

@@ -7,17 +7,20 @@ from bus.service import Said
 from schema import exchange
 from schema.head import Local
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Unanswered
-from schema.lifecycle import State
 from services.gateway import (
     answers,
     balances,
     budget,
     cancels,
     flatten,
+    guard,
     kill,
+    pairs,
     reconcile,
+    resolve,
     trades,
     unconfirmed,
+    vanished,
 )
 from services.gateway.state import Wish
 from services.gateway.steps import doubt, reject
@@ -38,16 +41,20 @@ def start(turn: Turn, started: Started, *, armed: bool) -> None:
     windows.kill_file, windows.wake_ns, windows.waiting = False, 0, []
     windows.wishes = {key: Wish(wish.reason) for key, wish in windows.wishes.items()}
     windows.doubts = {}
+    windows.engine_lost_ns, windows.guarding = turn.now_ns, {}  # Until it is heard.
+    windows.restless, windows.vanished = {}, {}
     turn.tell_level()
     for order in list(turn.books.open.values()):
-        if State.SUBMITTED in (order.place.state, order.place.under):
+        if pairs.is_unanswered(order):
             doubt(turn, order, "the gateway was started anew before an answer came")
 
 
 def hear_peer(turn: Turn, seen: PeerSeen) -> None:
-    """Note whether risk can be relied on."""
+    """Note whether risk can be relied on, and whether the engine minds its stops."""
     if seen.service == "risk":
         turn.windows.risk = "" if seen.ready else f"risk is {seen.state}: {seen.reason}"
+    elif seen.service == guard.ENGINE:
+        guard.hear_engine(turn, seen)
 
 
 def hear_gap(turn: Turn, gap: TimeGap) -> None:
@@ -62,9 +69,8 @@ def hear_gap(turn: Turn, gap: TimeGap) -> None:
 def hear_nothing(turn: Turn, silence: Unanswered) -> None:
     """Take in that an effect was not answered: of a send it means that nothing is known."""
     kind, _, subject = silence.effect_id.partition(" ")
-    if kind == "send":
-        order = turn.books.open.get(subject)
-        if order is not None and State.SUBMITTED in (order.place.state, order.place.under):
+    if kind in {"send", "pair"}:
+        for order in filter(pairs.is_unanswered, pairs.halves(turn, subject)):
             doubt(turn, order, silence.reason)
         return
     asked = turn.answered(silence.effect_id, well=kind == "cancel")
@@ -98,6 +104,8 @@ def _take_placed(turn: Turn, placed: exchange.OrderPlaced) -> None:
 
 
 def _take_pushed(turn: Turn, pushed: exchange.ReportPushed) -> None:
+    vanished.take_report(turn, pushed.report)
+    resolve.take_report(turn, pushed.report)
     _take_all(turn, pushed.report, pushed.trades, "stream", pushed.reason)
 
 
@@ -109,6 +117,8 @@ def _take_cancel(turn: Turn, done: exchange.CancelDone) -> None:
 def _take_found(turn: Turn, found: exchange.OrderFound) -> None:
     report = found.report
     turn.answered(found.effect_id)
+    vanished.take_report(turn, report)
+    resolve.take_report(turn, report)
     answers.take_report(turn, report, "query")
     cancels.take_found(turn, report.client_order_id, report.status)
     reconcile.take_answer(turn, report.client_order_id)
@@ -117,7 +127,22 @@ def _take_found(turn: Turn, found: exchange.OrderFound) -> None:
 def _take_absence(turn: Turn, absent: exchange.OrderAbsent) -> None:
     turn.answered(absent.effect_id)
     unconfirmed.take_absence(turn, absent)
+    vanished.take_absence(turn, absent)
     reconcile.take_answer(turn, absent.client_order_id)
+
+
+def _take_open_orders(turn: Turn, seen: exchange.OpenOrdersSeen) -> None:
+    reconcile.take_open_orders(turn, seen)
+    for report in seen.reports:
+        vanished.take_report(turn, report)
+        resolve.take_report(turn, report)
+
+
+def _take_top(turn: Turn, top: exchange.TopSeen) -> None:
+    if turn.answered(top.effect_id) is None:
+        return
+    flatten.take_top(turn, top)
+    guard.take_top(turn, top)
 
 
 def _take_no_cancel(turn: Turn, refused: exchange.CancelRefused) -> None:
@@ -127,6 +152,23 @@ def _take_no_cancel(turn: Turn, refused: exchange.CancelRefused) -> None:
 
 def _take_refused(turn: Turn, refused: exchange.OrderRefused) -> None:
     _take_refusal(turn, refused.client_order_id, str(refused.code), refused.text)
+
+
+def _take_pair(turn: Turn, placed: exchange.PairPlaced) -> None:
+    for report in placed.reports:
+        own = tuple(t for t in placed.trades if t.venue_order_id == report.venue_order_id)
+        _take_all(turn, report, own, "answer")
+    pairs.doubt_unnamed(turn, placed)
+
+
+def _take_pair_refused(turn: Turn, refused: exchange.PairRefused) -> None:
+    for order_id in refused.client_order_ids:
+        _take_refusal(turn, order_id, str(refused.code), refused.text)
+
+
+def _take_pair_unsent(turn: Turn, unsent: exchange.PairNotSent) -> None:
+    for order_id in unsent.client_order_ids:
+        _take_refusal(turn, order_id, "NOT_SENT", unsent.reason)
 
 
 def _take_not_sent(turn: Turn, unsent: exchange.OrderNotSent) -> None:
@@ -170,9 +212,9 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     exchange.BudgetSeen: budget.take_budget,
     exchange.KillFileSeen: kill.take_file,
     exchange.AccountSeen: balances.take_account,
-    exchange.OpenOrdersSeen: reconcile.take_open_orders,
+    exchange.OpenOrdersSeen: _take_open_orders,
     exchange.TradesSeen: trades.take_list,
-    exchange.TopSeen: flatten.take_top,
+    exchange.TopSeen: _take_top,
     exchange.OrderPlaced: _take_placed,
     exchange.ReportPushed: _take_pushed,
     exchange.CancelDone: _take_cancel,
@@ -181,4 +223,7 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     exchange.CancelRefused: _take_no_cancel,
     exchange.OrderRefused: _take_refused,
     exchange.OrderNotSent: _take_not_sent,
+    exchange.PairPlaced: _take_pair,
+    exchange.PairRefused: _take_pair_refused,
+    exchange.PairNotSent: _take_pair_unsent,
 }

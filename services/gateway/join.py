@@ -1,18 +1,21 @@
 """Intent and verdict, in whichever order they come: joined, held against the gate, answered once.
 
 An order leaves only with risk's approval of its exact hash. While risk is silent an order that
-shrinks the worst case leaves with an approval of the gateway's own, and nothing else does.
+shrinks the worst case leaves with an approval of the gateway's own, and nothing else does. Two
+orders that name each other leave as one request in one turn, or neither of them does.
 """
 
+from collections.abc import Sequence
+
 from schema.approval import order_hash
-from schema.exchange import SendOrder
-from schema.identity import is_of_house
+from schema.exchange import SendOrder, SendPair
 from schema.instruments import Denial
-from schema.orders import OrderDenied, OrderSubmitted
+from schema.orders import OrderSubmitted
 from schema.trading import OrderIntent, Verdict
-from services.gateway.gate import last_gate
-from services.gateway.position import reduces
-from services.gateway.times import exchange_ms, skewed, span_ms, wall_ms
+from services.gateway.denials import deny, forget
+from services.gateway.gate import pair_gate
+from services.gateway.obstacles import approval, obstacle
+from services.gateway.times import exchange_ms, span_ms, wall_ms
 from services.gateway.turn import Rules, Turn
 
 OWN = "gateway"
@@ -22,7 +25,7 @@ def hear_intent(turn: Turn, intent: OrderIntent) -> None:
     """Take an order that the engine wants."""
     order_id = intent.client_order_id
     if order_id in turn.books.ids:
-        _deny(turn, order_id, intent, Denial("DUPLICATE_ORDER", "its id was answered before"))
+        deny(turn, order_id, intent, Denial("DUPLICATE_ORDER", "its id was answered before"))
     elif order_id in turn.windows.intents:
         turn.windows.strays += 1  # What is said twice is one order, and gets its one answer.
     else:
@@ -42,7 +45,7 @@ def withdraw(turn: Turn, order_id: str) -> bool:
     """Deny an order that is cancelled before it was sent; False when none is waiting."""
     intent = turn.windows.intents.get(order_id)
     if intent is not None:
-        _deny(turn, order_id, intent, Denial("COMMAND_EXPIRED", "cancelled before it was sent"))
+        deny(turn, order_id, intent, Denial("COMMAND_EXPIRED", "cancelled before it was sent"))
     return intent is not None
 
 
@@ -51,7 +54,9 @@ def settle(turn: Turn) -> None:
     windows = turn.windows
     for order_id in [*windows.intents, *windows.verdicts]:
         intent, verdict = windows.intents.get(order_id), windows.verdicts.get(order_id)
-        if intent is not None and verdict is not None:
+        if intent is not None and intent.oco:
+            _settle_leg(turn, intent, verdict)
+        elif intent is not None and verdict is not None:
             _decide(turn, intent, verdict)
         elif intent is not None:
             _await_verdict(turn, intent)
@@ -60,91 +65,111 @@ def settle(turn: Turn) -> None:
 
 
 def _await_verdict(turn: Turn, intent: OrderIntent) -> None:
-    order_id, until_ns = intent.client_order_id, valid_until_ns(turn.rules, intent)
-    if turn.due(until_ns + 1):
-        denial = Denial("COMMAND_EXPIRED", "no verdict came while it was wanted")
-        _deny(turn, order_id, intent, denial)
-    elif turn.windows.risk:
+    if not _is_unanswered(turn, intent) and turn.windows.risk:
         _decide(turn, intent, None)
+
+
+def _is_unanswered(turn: Turn, intent: OrderIntent) -> bool:
+    """Deny an order whose verdict did not come in its time; False while it still may."""
+    if not turn.due(valid_until_ns(turn.rules, intent) + 1):
+        return False
+    denial = Denial("COMMAND_EXPIRED", "no verdict came while it was wanted")
+    deny(turn, intent.client_order_id, intent, denial)
+    return True
 
 
 def _await_intent(turn: Turn, verdict: Verdict) -> None:
     if turn.due(verdict.expires_ns + 1):
         code = "COMMAND_EXPIRED" if verdict.approved else verdict.code
         denial = Denial(code, "the order that it is about never came")
-        _deny(turn, verdict.client_order_id, None, denial, symbol=verdict.symbol)
+        deny(turn, verdict.client_order_id, None, denial, symbol=verdict.symbol)
 
 
 def _decide(turn: Turn, intent: OrderIntent, verdict: Verdict | None) -> None:
-    order_id = intent.client_order_id
-    if verdict is not None and not verdict.approved:
-        _deny(turn, order_id, intent, Denial(verdict.code, verdict.detail), by="risk")
+    if _is_refused(turn, intent, verdict):
         return
-    denial = (verdict and _approval(turn, intent, verdict)) or _obstacle(turn, intent)
+    denial = obstacle(turn, intent)
     if denial is not None:
-        _deny(turn, order_id, intent, denial)
+        deny(turn, intent.client_order_id, intent, denial)
     else:
-        submit(turn, intent, verdict or own_verdict(turn, intent, "it reduces; risk is silent"))
+        submit(turn, intent, verdict or _for_silence(turn, intent))
 
 
-def _approval(turn: Turn, intent: OrderIntent, verdict: Verdict) -> Denial | None:
-    if verdict.order_hash != order_hash(intent):
-        return Denial("APPROVAL_INVALID", "the verdict is about another order of this id")
-    if turn.now_ns > verdict.expires_ns:
-        return Denial("COMMAND_EXPIRED", f"verdict expires_ns={verdict.expires_ns}")
-    if turn.now_ns > valid_until_ns(turn.rules, intent):
-        return Denial("COMMAND_EXPIRED", f"valid_until_ns={intent.valid_until_ns}")
-    return None
-
-
-def _obstacle(turn: Turn, intent: OrderIntent) -> Denial | None:
-    reducing = reduces(turn.books, intent)
-    return (
-        _identity(turn, intent)
-        or _standing(turn, intent, reducing=reducing)
-        or _connection(turn, intent, reducing=reducing)
-        or last_gate(turn, intent, reducing=reducing)
-    )
-
-
-def _identity(turn: Turn, intent: OrderIntent) -> Denial | None:
+def _is_refused(turn: Turn, intent: OrderIntent, verdict: Verdict | None) -> bool:
+    """Deny an order that its verdict does not let go; without one it is not refused."""
     order_id = intent.client_order_id
-    if order_id in turn.books.ids:
-        return Denial("DUPLICATE_ORDER", "its id was answered before")
-    if not is_of_house(order_id, turn.rules.world):
-        return Denial("INVALID_CLIENT_ORDER_ID", f"it is no id of {turn.rules.world}")
-    return None
+    if verdict is None:
+        return False
+    if not verdict.approved:
+        deny(turn, order_id, intent, Denial(verdict.code, verdict.detail), by="risk")
+        return True
+    denial = approval(turn, intent, verdict, valid_until_ns(turn.rules, intent))
+    if denial is not None:
+        deny(turn, order_id, intent, denial)
+    return denial is not None
 
 
-def _standing(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | None:
-    level = turn.books.level
-    if not reducing and level != "ACTIVE":
-        code = "TRADING_STATE_REDUCING" if level == "REDUCING" else "TRADING_HALTED"
-        return Denial(code, f"level={level}: {turn.books.killed.why}")
-    if not reducing and intent.symbol in turn.books.halted:
-        return Denial("TRADING_HALTED", turn.books.halted[intent.symbol].why)
-    if not reducing and turn.windows.risk:
-        return Denial("RISK_SILENT", turn.windows.risk)
-    return None
+def _settle_leg(turn: Turn, intent: OrderIntent, verdict: Verdict | None) -> None:
+    order_id, other = intent.client_order_id, turn.windows.intents.get(intent.oco)
+    if other is not None and other.oco != order_id:
+        detail = f"{intent.oco} does not name it as the other of its pair"
+        deny(turn, order_id, intent, Denial("VALIDATION_FAILED", detail))
+    elif other is not None:
+        _settle_pair(turn, *_in_order(intent, other))
+    elif intent.oco in turn.books.ids or turn.due(valid_until_ns(turn.rules, intent) + 1):
+        denial = Denial("CONTINGENT_DENIED", f"{intent.oco}, the other of its pair, does not wait")
+        deny(turn, order_id, intent, denial)
+    else:
+        _is_refused(turn, intent, verdict)
+        _wake_at_expiry(turn, verdict)
 
 
-def _connection(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | None:
-    windows = turn.windows
-    if not windows.armed:
-        return Denial("NO_EXECUTION_CLIENT", "no exchange is connected in this mode")
-    if windows.reconciled is None or intent.symbol not in windows.reconciled:
-        return Denial("STREAM_RECONCILING", "orders and trades are being compared")
-    skew = skewed(windows)
-    if skew is not None and (not reducing or windows.clock is None):
-        return Denial("CLOCK_SKEW", skew)
-    if turn.banned():
-        return Denial("RATE_LIMIT_EXCEEDED", "the exchange forbade requests for a while")
-    return None
+def _in_order(one: OrderIntent, other: OrderIntent) -> tuple[OrderIntent, OrderIntent]:
+    return (other, one) if one.leg == "target" else (one, other)
+
+
+def _settle_pair(turn: Turn, stop: OrderIntent, target: OrderIntent) -> None:
+    """Send two orders as one when nothing is in the way of either; deny both when something is."""
+    legs = (stop, target)
+    verdicts = [turn.windows.verdicts.get(leg.client_order_id) for leg in legs]
+    for leg, verdict in zip(legs, verdicts, strict=True):
+        if verdict is None and _is_unanswered(turn, leg):
+            return
+        if _is_refused(turn, leg, verdict):
+            return
+        _wake_at_expiry(turn, verdict)
+    if all(verdicts) or turn.windows.risk:
+        _decide_pair(turn, stop, target, verdicts)
+
+
+def _wake_at_expiry(turn: Turn, verdict: Verdict | None) -> None:
+    if verdict is not None:
+        turn.due(verdict.expires_ns + 1)  # An approval that waits for another one ends meanwhile.
+
+
+def _decide_pair(
+    turn: Turn, stop: OrderIntent, target: OrderIntent, verdicts: Sequence[Verdict | None]
+) -> None:
+    flaw = pair_gate(turn, stop, target)
+    for leg in (stop, target):
+        denial = flaw or obstacle(turn, leg)
+        if denial is not None:
+            deny(turn, leg.client_order_id, leg, denial)
+            return
+    approvals = [
+        verdict or _for_silence(turn, leg)
+        for leg, verdict in zip((stop, target), verdicts, strict=True)
+    ]
+    submit_pair(turn, (stop, target), approvals)
 
 
 def valid_until_ns(rules: Rules, intent: OrderIntent) -> int:
     """Return the market time after which an order is no longer wanted."""
     return intent.valid_until_ns or intent.ts_event + rules.intent_ttl_ns
+
+
+def _for_silence(turn: Turn, intent: OrderIntent) -> Verdict:
+    return own_verdict(turn, intent, "it reduces; risk is silent")
 
 
 def own_verdict(turn: Turn, intent: OrderIntent, why: str) -> Verdict:
@@ -166,57 +191,60 @@ def own_verdict(turn: Turn, intent: OrderIntent, why: str) -> Verdict:
 
 def submit(turn: Turn, intent: OrderIntent, verdict: Verdict) -> None:
     """Say that an order is on its way, and send it: the record is synced before the first byte."""
+    signed_ms, deadline_ms = _stamps(turn, intent)
+    _record(turn, intent, verdict, signed_ms)
+    turn.do(
+        SendOrder(
+            effect_id=f"send {intent.client_order_id}",
+            timeout_ms=turn.rules.own.answer_ms,
+            intent=intent,
+            signed_ms=signed_ms,
+            deadline_wall_ms=deadline_ms,
+        )
+    )
+
+
+def submit_pair(
+    turn: Turn, legs: tuple[OrderIntent, OrderIntent], verdicts: Sequence[Verdict]
+) -> None:
+    """Say that a stop and its target are on their way, and send both as one request."""
+    stop, target = legs
+    signed_ms, deadline_ms = _stamps(turn, *legs)
+    for leg, verdict in zip(legs, verdicts, strict=True):
+        _record(turn, leg, verdict, signed_ms)
+    turn.do(
+        SendPair(
+            effect_id=f"pair {stop.client_order_id}",
+            timeout_ms=turn.rules.own.answer_ms,
+            stop=stop,
+            target=target,
+            signed_ms=signed_ms,
+            deadline_wall_ms=deadline_ms,
+        )
+    )
+
+
+def _stamps(turn: Turn, *intents: OrderIntent) -> tuple[int, int]:
+    """Return the time that a request is signed with, and by our clock the last to send it at."""
     signed_ms = exchange_ms(turn.windows, turn.now_ns)
     ours_ms = wall_ms(turn.windows, turn.now_ns)  # The edge holds a deadline against our clock.
     assert signed_ms is not None, "an order was let through without a clock to sign it by"
     assert ours_ms is not None, "the exchange's clock is told by ours"
-    left_ms = span_ms(turn.windows, valid_until_ns(turn.rules, intent) - turn.now_ns)
-    order_id, own = intent.client_order_id, turn.rules.own
-    _forget(turn, order_id)
+    until_ns = min(valid_until_ns(turn.rules, intent) for intent in intents)
+    left_ms = span_ms(turn.windows, until_ns - turn.now_ns)
+    return signed_ms, ours_ms + max(0, min(turn.rules.own.recv_window_ms, left_ms))
+
+
+def _record(turn: Turn, intent: OrderIntent, verdict: Verdict, signed_ms: int) -> None:
+    forget(turn, intent.client_order_id)
     turn.say(
         OrderSubmitted(
             ts_event=turn.now_ns,
             trace=intent.trace,
-            client_order_id=order_id,
+            client_order_id=intent.client_order_id,
             intent=intent,
             verdict=verdict,
             signed_ms=signed_ms,
             symbol=intent.symbol,
         )
     )
-    turn.do(
-        SendOrder(
-            effect_id=f"send {order_id}",
-            timeout_ms=own.answer_ms,
-            intent=intent,
-            signed_ms=signed_ms,
-            deadline_wall_ms=ours_ms + max(0, min(own.recv_window_ms, left_ms)),
-        )
-    )
-
-
-def _deny(
-    turn: Turn,
-    order_id: str,
-    intent: OrderIntent | None,
-    denial: Denial,
-    by: str = OWN,
-    symbol: str = "",
-) -> None:
-    _forget(turn, order_id)
-    turn.say(
-        OrderDenied(
-            ts_event=turn.now_ns,
-            trace=intent.trace if intent is not None else 0,
-            client_order_id=order_id,
-            symbol=intent.symbol if intent is not None else symbol,
-            code=denial.code,
-            detail=denial.detail,
-            by=by,
-        )
-    )
-
-
-def _forget(turn: Turn, order_id: str) -> None:
-    turn.windows.intents.pop(order_id, None)
-    turn.windows.verdicts.pop(order_id, None)

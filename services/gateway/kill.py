@@ -6,8 +6,11 @@ from schema.exchange import KillFileSeen
 from schema.house import Command, CommandDone
 from schema.orders import InstrumentResumed, KillLevel
 from schema.units import iso_ms
+from services.gateway import person
+from services.gateway.account import audited
+from services.gateway.adopt import unexplained_of
 from services.gateway.state import Waiting
-from services.gateway.stops import stops
+from services.gateway.stops import adopt_command, stops
 from services.gateway.turn import Turn
 
 LEVELS = ("ACTIVE", "REDUCING", "HALTED", "FLATTEN")
@@ -31,6 +34,10 @@ def command(turn: Turn, asked: Command) -> None:
             _answer(turn, asked.request_id, "", body=msgspec.json.encode(stops(turn)))
         case "level", _:
             _answer(turn, asked.request_id, turn.books.level, body=_level(turn))
+        case "audit", _:
+            _answer(turn, asked.request_id, "", body=msgspec.json.encode(audited(turn.books)))
+        case verb, _ if verb in person.VERBS:
+            turn.said.append(person.obey(turn, asked))
         case verb, _:
             _answer(turn, asked.request_id, f"gateway knows no command {verb!r}", ok=False)
 
@@ -115,6 +122,9 @@ def _resume_symbol(turn: Turn, asked: Command, symbol: str, why: str) -> None:
         _answer(turn, asked.request_id, f"say why {symbol} may be traded again", ok=False)
     elif symbol not in turn.books.halted:
         _answer(turn, asked.request_id, f"{symbol} is not halted")
+    elif asset := unexplained_of(turn, symbol):
+        text = f"the balance of {asset} is not explained: {adopt_command(turn, asset)} first"
+        _answer(turn, asked.request_id, text, ok=False)
     else:
         by = asked.by
         turn.say(InstrumentResumed(ts_event=turn.now_ns, symbol=symbol, by=by, reason=why))

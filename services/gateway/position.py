@@ -6,7 +6,7 @@ It shares no code with the ledger of engine and risk: two folds that agree prove
 from schema.orders import Deposit, Fill
 from schema.trading import OrderIntent
 from services.gateway.amounts import add, scaled
-from services.gateway.state import Amount, Books
+from services.gateway.state import Amount, Books, Order
 
 
 def fold_fill(books: Books, fill: Fill) -> None:
@@ -38,17 +38,28 @@ def closable(books: Books, symbol: str, side: str, exp: int) -> int:
     """Return how much an order of this side may trade and still only shrink the position.
 
     What rests or is on its way to the same side counts as traded: in the worst case all of it is.
-    The answer has `exp` decimals, rounded down.
+    Of the two orders of a pair the larger rest counts: one alone is done. The answer has `exp`
+    decimals, rounded down.
     """
     position = books.positions.get(symbol, Amount())
     fine = max(position.exp, exp)
     held = scaled(position.n, position.exp, fine) * (1 if side == "sell" else -1)
     for order in books.open.values():
-        if order.symbol == symbol and order.intent.side == side:
+        if order.symbol == symbol and order.intent.side == side and not _is_covered(books, order):
             fine_order = max(fine, order.exp)
             held = scaled(held, fine, fine_order) - scaled(order.left, order.exp, fine_order)
             fine = fine_order
     return max(0, held // int(10 ** (fine - exp)))
+
+
+def _is_covered(books: Books, order: Order) -> bool:
+    """Return whether the other order of a pair, still open, may trade at least as much."""
+    other = books.open.get(order.intent.oco)
+    if other is None or other.intent.oco != order.id:
+        return False
+    exp = max(order.exp, other.exp)
+    mine, its = scaled(order.left, order.exp, exp), scaled(other.left, other.exp, exp)
+    return its > mine or (its == mine and other.id < order.id)
 
 
 def reduces(books: Books, intent: OrderIntent) -> bool:
@@ -63,3 +74,12 @@ def held_against(books: Books, intent: OrderIntent) -> int:
     fine = max(position.exp, intent.qty_exp)
     held = scaled(position.n, position.exp, fine) * (1 if intent.side == "sell" else -1)
     return max(0, held // int(10 ** (fine - intent.qty_exp)))
+
+
+def worth_of(intent: OrderIntent) -> int:
+    """Return what an order may come to in whole units of the quote asset, rounded up; 0: unknown.
+
+    It is counted at the dearest of the prices that it names.
+    """
+    px = max(intent.limit_px, intent.stop_px, intent.ref_px)
+    return -(-px * intent.qty // int(10 ** (intent.px_exp + intent.qty_exp)))

@@ -7,6 +7,9 @@ from services.gateway.turn import Turn
 ORDERS_MAX = 4
 """So many orders are asked for at once."""
 
+TRADING = "TRADING"
+"""The exchange's word for an instrument whose orders it takes."""
+
 
 def ask_order(turn: Turn, order: Order) -> bool:
     """Ask what became of an order; False when it has to wait."""
@@ -70,6 +73,12 @@ def ask_top(turn: Turn, symbol: str) -> bool:
         return False
     turn.ask(key, AskTop(effect_id=turn.effect_id(key), symbol=symbol))
     return True
+
+
+def is_listed(turn: Turn, symbol: str) -> bool:
+    """Return whether the exchange still trades a symbol; of one that it left it may say nothing."""
+    instrument = turn.windows.instruments.get(symbol)
+    return instrument is None or instrument.status == TRADING
 
 
 def traded(turn: Turn) -> set[str]:

@@ -25,7 +25,14 @@ def take_open_orders(turn: Turn, seen: OpenOrdersSeen) -> None:
     ask, cycle = turn.answered(seen.effect_id), turn.windows.cycle
     for report in seen.reports:
         take_report(turn, report, "query")
-    if ask is None or cycle is None:
+    if ask is None:
+        return
+    turn.windows.externals = {
+        f"{report.symbol} {report.venue_order_id}": report
+        for report in seen.reports
+        if report.client_order_id not in turn.books.ids
+    }
+    if cycle is None:
         return
     listed = {report.client_order_id for report in seen.reports}
     cycle.missing = [

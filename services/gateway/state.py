@@ -10,6 +10,7 @@ from schema.exchange import ClockSeen, OrderReport, VenueTrade
 from schema.lifecycle import TERMINAL, Place
 from schema.market import Instrument
 from schema.trading import OrderIntent, Verdict
+from schema.weights import Rates
 
 ENDED_MAX = 2_000
 """So many ended orders are kept whole, for what comes late; of older ones only the id is."""
@@ -61,6 +62,16 @@ class Stop(msgspec.Struct):
     why: str = ""
 
 
+class Stake(msgspec.Struct):
+    """What one strategy holds of one symbol, and where it gives that up; 0: nowhere."""
+
+    symbol: str
+    strategy: str = ""
+    held: Amount = msgspec.field(default_factory=Amount)
+    stop_px: int = 0
+    px_exp: int = 0
+
+
 class Books(msgspec.Struct):
     """All that `gateway.order` said, folded."""
 
@@ -81,7 +92,11 @@ class Books(msgspec.Struct):
     legs: dict[str, int] = {}  # closing orders of this FLATTEN by symbol
     halted: dict[str, Stop] = {}
     told: set[str] = set()  # "symbol reason" of every halt: each is said once
+    strangers: dict[str, Stop] = {}  # "symbol venue-order-id" of others' orders nobody looked at
+    adopted: dict[str, Stop] = {}  # and of those that a person knows of
+    resolved: dict[str, str] = {}  # orders by a person's word on their fate
     sent: list[int] = []  # market times of the newest submissions
+    spent: list[tuple[int, int]] = []  # and what those that add risk are worth, in quote units
     retry_after_ns: int = 0  # wall time
     weight_said_ns: int = 0
     weight_used: int = 0
@@ -91,6 +106,8 @@ class Books(msgspec.Struct):
     late_fills: int = 0
     foreign_orders: int = 0
     reconciled_ns: int = 0  # market time of the last comparison with the exchange
+    stakes: dict[str, Stake] = {}  # by "strategy's tag symbol"
+    guards: int = 0  # orders made for strategies' positions while the engine was silent
 
 
 class Ask(msgspec.Struct):
@@ -116,6 +133,14 @@ class Doubt(msgspec.Struct):
     untraded_ms: tuple[int, int] = (0, 0)  # first and last whole list of trades without it
 
 
+class Absence(msgspec.Struct):
+    """An order that the exchange took and no longer knows; times are its own, in ms."""
+
+    absent_ms: tuple[int, int] = (0, 0)  # first and last answer that it knows no such order
+    lists: int = 0  # comparisons in which it was missing
+    untraded_ms: int = 0  # last whole list of trades that had nothing of it
+
+
 class Wish(msgspec.Struct):
     """A cancel that is wanted until the order has ended or the exchange will not."""
 
@@ -131,7 +156,6 @@ class Cycle(msgspec.Struct):
     symbols: list[str]
     moves: int = 0  # what had moved when balances were asked for
     account_ns: int = 0  # when they came; trades are asked for after that
-    opens: bool = False
     traded: list[str] = []  # symbols whose trades were read to their end
     missing: list[str] | None = None  # open orders that the exchange's list lacks
     fills_found: int = 0
@@ -170,6 +194,7 @@ class Windows(msgspec.Struct):
     marks: dict[str, tuple[int, int]] = {}  # `listed` at the last two comparisons
     doubts: dict[str, Doubt] = {}
     wishes: dict[str, Wish] = {}
+    partners: dict[str, Pace] = {}  # orders whose pair has lost its other half: asked for
     closing: dict[str, Pace] = {}  # positions that FLATTEN closes
     dust: list[str] = []  # symbols whose rest is too small for the exchange
     cycle: Cycle | None = None
@@ -185,6 +210,13 @@ class Windows(msgspec.Struct):
     kill_file: bool = False
     waiting: list[Waiting] = []
     wake_ns: int = 0
+    externals: dict[str, OrderReport] = {}  # others' orders at the exchange, by symbol and its id
+    since: dict[str, int] = {}  # conditions that stop trading now, and since when
+    engine_lost_ns: int = 0  # since when the engine gives no sign of life; 0 while it does
+    guarding: dict[str, Pace] = {}  # stakes that a stop is sought for
+    restless: dict[str, Pace] = {}  # orders that cannot rest and have not ended
+    vanished: dict[str, Absence] = {}
+    rates: Rates = Rates()  # what the exchange allows, as ingest read it in the listing
     strays: int = 0  # cancels of orders that nobody knows, verdicts that came again
 
 

@@ -4,6 +4,7 @@ The exchange's push is a hint; a list is what counts.
 """
 
 from schema.exchange import TradesSeen
+from services.gateway import vanished
 from services.gateway.answers import missing, take_trade
 from services.gateway.books import find
 from services.gateway.questions import ask_trades
@@ -36,6 +37,7 @@ def _take_end(turn: Turn, seen: TradesSeen, asked_ns: int) -> None:
     windows, symbol = turn.windows, seen.symbol
     if seen.whole:
         take_whole_list(turn, seen)
+        vanished.take_whole_list(turn, seen)
         if windows.cycle is not None and 0 < windows.cycle.account_ns <= asked_ns:
             windows.cycle.traded.append(symbol)
     if windows.wanted.get(symbol, asked_ns + 1) <= asked_ns:

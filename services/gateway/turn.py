@@ -78,8 +78,18 @@ class Turn:
     def tell_level(self) -> None:
         """Tell the edge what may still leave."""
         effect_id = self.effect_id("level")
-        halted = tuple(self.books.halted)
-        self.do(SetLevel(effect_id=effect_id, level=self.books.level, halted=halted))
+        books, rates = self.books, self.windows.rates
+        self.do(
+            SetLevel(
+                effect_id=effect_id,
+                level=books.level,
+                halted=tuple(books.halted),
+                retry_wall_ms=books.retry_after_ns // MS_NS,
+                weight_1m=rates.weight_1m,
+                orders_10s=rates.orders_10s,
+                orders_1d=rates.orders_1d,
+            )
+        )
 
     def effect_id(self, key: str) -> str:
         """Return a new id for an effect, so that an answer to an older one is told from it."""

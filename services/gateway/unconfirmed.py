@@ -103,14 +103,15 @@ def is_proven(doubt: Doubt) -> bool:
 
 
 def _ask(turn: Turn, order: Order, doubt: Doubt) -> None:
-    if not doubt.over and _is_over(turn, order):
+    if not doubt.over and is_over(turn, order):
         doubt.over, doubt.pace = True, Pace()  # From here on answers count: they are sought fast.
     if turn.due(doubt.pace.next_ns) and ask_order(turn, order):
         turn.windows.wanted.setdefault(order.symbol, turn.now_ns)
         turn.later(doubt.pace)
 
 
-def _is_over(turn: Turn, order: Order) -> bool:
+def is_over(turn: Turn, order: Order) -> bool:
+    """Return whether the exchange can no longer take the request of an order."""
     now_ms = exchange_ms(turn.windows, turn.now_ns)
     if now_ms is None:
         return False

@@ -33,13 +33,35 @@ def order_params(intent: OrderIntent) -> dict[str, str]:
         "newClientOrderId": intent.client_order_id,
         "newOrderRespType": "FULL",
     }
-    if intent.order_type in LIMITS:
-        params["price"] = to_text(intent.limit_px, intent.px_exp)
-    if intent.order_type in TIMED:
-        params["timeInForce"] = intent.time_in_force
-    if intent.order_type in TRIGGERS:
-        params["stopPrice"] = to_text(intent.stop_px, intent.px_exp)
+    return params | {name[0].lower() + name[1:]: text for name, text in _terms(intent).items()}
+
+
+def pair_params(stop: OrderIntent, target: OrderIntent) -> dict[str, str]:
+    """Return what two orders of which one alone is done are sent with, as one request."""
+    halves = (target, stop) if stop.side == "sell" else (stop, target)
+    params = {
+        "symbol": venue_name(stop.symbol),
+        "side": stop.side.upper(),
+        "quantity": to_text(stop.qty, stop.qty_exp),
+        "listClientOrderId": f"{stop.client_order_id}-oco",
+        "newOrderRespType": "FULL",
+    }
+    for place, half in zip(("above", "below"), halves, strict=True):
+        names = {"Type": VENUE_TYPES[half.order_type], "ClientOrderId": half.client_order_id}
+        params |= {place + name: text for name, text in (names | _terms(half)).items()}
     return params
+
+
+def _terms(intent: OrderIntent) -> dict[str, str]:
+    """Return at which prices and for how long, by names as they stand in a pair's parameters."""
+    terms = {}
+    if intent.order_type in LIMITS:
+        terms["Price"] = to_text(intent.limit_px, intent.px_exp)
+    if intent.order_type in TIMED:
+        terms["TimeInForce"] = intent.time_in_force
+    if intent.order_type in TRIGGERS:
+        terms["StopPrice"] = to_text(intent.stop_px, intent.px_exp)
+    return terms
 
 
 def venue_name(symbol: str) -> str:

@@ -14,7 +14,9 @@ BANS = frozenset({418, 429})
 BAD = 400
 REFUSING = frozenset({BAD, 401, 403}) | BANS
 NOT_TAKEN = frozenset({TOO_MANY, -1013, -1015, STALE, -1022, -2010, -2011, -2014, -2015})
-BAD_PARAMETERS = range(-1130, -1099)
+BAD_PARAMETERS = range(-1199, -1099)
+"""Requests that were read and not understood [doc: 11xx]; those about pairs end at -1199."""
+
 UNSURE = frozenset({-1000, -1001, -1006, -1007, -1008})
 TWICE = "Duplicate order sent."
 """It proves the opposite of a refusal: an order of this id is there."""
@@ -25,9 +27,6 @@ class Refusal(msgspec.Struct, frozen=True):
 
     code: int
     msg: str
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.msg}"
 
 
 def refusal_in(status: int, body: str) -> Refusal | None:

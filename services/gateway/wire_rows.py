@@ -49,6 +49,12 @@ class OrderRow(Row, frozen=True, kw_only=True):
     fills: tuple[Part, ...] = ()
 
 
+class PairRow(Row, frozen=True, kw_only=True):
+    """The answer to two orders that were sent as one; each of them as it stands then."""
+
+    order_reports: tuple[OrderRow, ...]
+
+
 class TradeRow(Row, frozen=True, kw_only=True):
     """An execution as `myTrades` writes it."""
 

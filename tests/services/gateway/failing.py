@@ -13,6 +13,7 @@ from bus.clock import SystemClock
 from bus.edge import EdgeThread
 from bus.service import Bridge, Edge
 from tests.ports import free_port
+from tests.services.gateway.published import PLACED, error
 
 DEADLINE_NS = 10_000_000_000
 
@@ -35,6 +36,29 @@ class Answer:
     wait_s: float = 0.0
     cut: bool = False  # the connection is reset instead
     short: bool = False  # less comes than was announced
+
+
+HTML = "<html><body>502 Bad Gateway</body></html>"
+
+NO_PROOF = [
+    Answer(500, "oops"),
+    Answer(500, error(-1013)),
+    Answer(502, HTML, {"Content-Type": "text/html"}),
+    Answer(503, error(-1008)),
+    Answer(504, ""),
+    Answer(400, error(-1006)),
+    Answer(400, error(-1007)),
+    Answer(400, error(-2010, "Duplicate order sent.")),
+    Answer(400, HTML),
+    Answer(200, ""),
+    Answer(200, HTML),
+    Answer(200, error(-2010)),
+    Answer(200, []),
+    Answer(200, PLACED),  # the answer to another order, or to a single one
+    Answer(200, "{", short=True),
+    Answer(cut=True),
+]
+"""Answers to something new that say nothing of what became of it."""
 
 
 class Failing(Edge):

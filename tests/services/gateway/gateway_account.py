@@ -18,8 +18,10 @@ from schema.exchange import (
     OrderFound,
     OrderPlaced,
     OrderReport,
+    PairPlaced,
     SendCancel,
     SendOrder,
+    SendPair,
     SetLevel,
     TopSeen,
     TradesSeen,
@@ -48,6 +50,7 @@ class Held:
     status: str = "NEW"
     done: Decimal = Decimal(0)
     working: bool = True
+    tied: str = ""  # the other order of its pair
 
     def report(self) -> OrderReport:
         return OrderReport(
@@ -97,6 +100,8 @@ class Account:
         held.done += amount
         if held.status in OPEN:
             held.status = "FILLED" if held.done >= held.qty else "PARTIALLY_FILLED"
+            held.working = True
+        self._end_other(held, "EXPIRED")
         base, _, quote = held.symbol.partition("/")
         asset = fee_asset or quote
         fee = (amount if asset == base else amount * px) * FEE
@@ -129,7 +134,19 @@ class Account:
         """End what is left of an order."""
         held = self.orders[order_id]
         held.status = status
+        self._end_other(held, status)
         return held
+
+    def _end_other(self, held: Held, status: str) -> None:
+        other = self.orders.get(held.tied)
+        if other is not None and other.status in OPEN:
+            other.status = status
+
+    def take_pair(self, effect: SendPair) -> tuple[Held, Held]:
+        """Take two orders of which one alone will be done."""
+        stop, target = self.take(effect.stop), self.take(effect.target)
+        stop.tied, target.tied = target.id, stop.id
+        return stop, target
 
     def answer(self, effect: Effect) -> Local:
         """Return the true answer to an effect."""
@@ -138,6 +155,9 @@ class Account:
             case SendOrder(intent=intent):
                 held = self.take(intent)
                 return OrderPlaced(effect_id=name, report=held.report())
+            case SendPair():
+                reports = tuple(half.report() for half in self.take_pair(effect))
+                return PairPlaced(effect_id=name, reports=reports)
             case SendCancel():
                 return self._cancel(effect)
             case AskOrder(client_order_id=order_id, symbol=symbol):

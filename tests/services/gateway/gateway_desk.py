@@ -18,6 +18,7 @@ from schema.exchange import (
     ReportPushed,
     SendCancel,
     SendOrder,
+    SendPair,
     StreamUp,
     VenueTrade,
 )
@@ -40,7 +41,7 @@ INTENT, VERDICT, FEED = (
 )
 M = TypeVar("M", bound=Message)
 E = TypeVar("E", bound=Effect)
-HELD_BACK = (SendOrder, SendCancel, AskTop)
+HELD_BACK = (SendOrder, SendPair, SendCancel, AskTop)
 
 
 def settings(**environ: str) -> Settings:
@@ -60,6 +61,7 @@ class Desk(Words):
         self.effects: list[Effect] = []
         self.done: list[CommandDone] = []
         self.turns: list[tuple[int, list[Heard], bytes, list[bytes]]] = []
+        self.heard: list[Message] = []  # on streams, in all lives
         self.wakes: dict[str, int] = {}
         self._pos = 0
 
@@ -97,6 +99,7 @@ class Desk(Words):
             return Heard(message)
         stream = home(type(message))
         assert stream is not None
+        self.heard.append(message)
         self._pos += 1
         return Heard(message, stream.number, self._pos)
 
@@ -133,13 +136,14 @@ class Desk(Words):
         """Start, with everybody there and everything compared."""
         self.put(Started(epoch=1, grade="fresh"))
         self.put(LISTED, PeerSeen(service="risk", state="READY"))
+        self.put(PeerSeen(service="engine", state="READY"))
         self.tell_clock()
         self.put(StreamUp())
         self.settle()
         assert self.core.trouble(self.now_ns) is None
         return self
 
-    def restart(self, grade: str = "exact") -> None:
+    def restart(self, grade: str = "exact", engine: str = "READY") -> None:
         """Kill it and start it anew; what was asked is never answered."""
         before = self.core.state
         self.core = Gateway(self.settings, WORLD, armed=self.armed)
@@ -150,16 +154,15 @@ class Desk(Words):
             for message in self.said:
                 self.core.apply(message)
             self.core.forget()
-            for _, heard, _, _ in self.turns:
-                for one in heard:
-                    if one.stream:
-                        assert isinstance(one.message, Message)
-                        self.core.refill(one.message)
+            for heard in self.heard:
+                self.core.refill(heard)
             self.turns.clear()
             self.wakes.clear()
         self.effects.clear()
         self.put(Started(epoch=2, grade=grade))
         self.put(PeerSeen(service="risk", state="READY"))
+        if engine:
+            self.put(PeerSeen(service="engine", state=engine))
         self.tell_clock()
 
     def tell_clock(self, offset_ms: int = 0) -> None:

@@ -157,10 +157,10 @@ def gateway(
     thread.start()
     made = Gateway(thread, clock, run)
     try:
-        if ready:
-            wait_for(lambda: thread.why_not is None, lambda: f"{thread.why_not} {thread.notes()}")
         if level:
             made.allow(level)
+        if ready:
+            wait_for(lambda: thread.why_not is None, lambda: f"{thread.why_not} {thread.notes()}")
         yield made
         assert thread.failure is None
     finally:

@@ -152,14 +152,17 @@ def test_an_order_taken_in_doubt_twice_is_doubted_once(desk: Desk) -> None:
 
 def test_the_silence_of_risk_is_borne_as_long_as_the_settings_say(desk: Desk) -> None:
     core = Gateway(desk.settings, WORLD)
-    assert core.needs == {"risk": desk.settings.gateway.risk_silence_ms}
+    own = desk.settings.gateway
+    assert core.needs == {"risk": own.risk_silence_ms, "engine": own.engine_silence_ms}
 
 
 def test_stops_of_a_house_that_has_just_started_are_conditions() -> None:
     desk = Desk()
     desk.put(Started(epoch=1, grade="fresh"))
     found = msgspec.json.decode(desk.command("stops").body, type=list[dict[str, str]])
-    assert [stop["what"] for stop in found] == ["reconciling", "risk silent", "clock"]
+    assert [stop["what"] for stop in found] == [
+        *("no instrument", "reconciling", "risk silent", "clock")
+    ]
     assert {stop["release"] for stop in found} == {"clears itself"}
 
 

@@ -15,6 +15,8 @@ from tests.services.gateway.published import error
         (400, error(-1100)),
         (400, error(-1121)),
         (400, error(-1130)),
+        (400, error(-1158, "Order type not supported in OCO.")),
+        (400, error(-1199)),
         (400, error(-2010, "Account has insufficient balance for requested action.")),
         (401, error(-2014)),
         (401, error(-2015)),

@@ -20,7 +20,7 @@ from schema.exchange import (
 from schema.house import Unanswered
 from schema.trading import OrderIntent
 from tests.ports import free_port
-from tests.services.gateway.failing import Answer, Failing, wait_for
+from tests.services.gateway.failing import HTML, NO_PROOF, Answer, Failing, wait_for
 from tests.services.gateway.published import PLACED, error
 from tests.services.gateway.served import ANSWER_MS, Gateway, at_failing, gateway, intent, order
 
@@ -28,7 +28,6 @@ POST = "POST /api/v3/order"
 QUERY = "GET /api/v3/order"
 DELETE = "DELETE /api/v3/order"
 TOP = "GET /api/v3/ticker/bookTicker"
-HTML = "<html><body>502 Bad Gateway</body></html>"
 LONG_S = 10.0
 
 
@@ -62,22 +61,8 @@ def cancel() -> SendCancel:
 
 
 OPEN_FATES = [
-    Answer(500, "oops"),
-    Answer(500, error(-1013)),
-    Answer(502, HTML, {"Content-Type": "text/html"}),
-    Answer(503, error(-1008)),
-    Answer(504, ""),
-    Answer(400, error(-1007)),
-    Answer(400, error(-2010, "Duplicate order sent.")),
-    Answer(400, HTML),
-    Answer(200, ""),
-    Answer(200, HTML),
+    *NO_PROOF,
     Answer(200, '{"symbol":"BTCUSDT","orderId":28,"cli'),
-    Answer(200, error(-2010)),
-    Answer(200, []),
-    Answer(200, PLACED),  # another order's
-    Answer(200, "{", short=True),
-    Answer(cut=True),
 ]
 
 

@@ -58,9 +58,14 @@ def test_a_halted_symbol_takes_reductions_alone(house: tuple[Gateway, Failing]) 
     assert leaves(gate, exchange, intent(symbol="ETH/USDT"))
 
 
-def test_before_a_level_was_told_no_risk_leaves(tmp_path: Path) -> None:
-    with failing() as exchange, gateway(exchange.port, tmp_path, level="") as gate:
-        assert not_sent(gate, exchange, intent()) == "the level is untold"
+def test_before_a_level_was_told_nothing_leaves(tmp_path: Path) -> None:
+    with (
+        failing() as exchange,
+        gateway(exchange.port, tmp_path, level="", ready=False) as gate,
+    ):
+        for wanted in (intent(), intent(reduce_only=True)):
+            assert "not told yet" in not_sent(gate, exchange, wanted)
+        assert not exchange.asked
 
 
 def test_after_its_deadline_an_order_does_not_leave(house: tuple[Gateway, Failing]) -> None:

@@ -166,7 +166,9 @@ def test_stops_name_what_stops_since_when_and_the_way_out(desk: Desk) -> None:
         *("risk silent", "clock"),
     ]
     assert found[0]["release"] == 'rrr resume "why"'
-    assert found[1]["release"] == f'rrr resume {SYMBOL} "why"'
+    assert found[1]["release"] == f'rrr adopt {SYMBOL} 100 "why"'
+    assert f"rrr resolve {found[2]['why'].split()[1][:12]} absent" in found[2]["release"]
+    assert all(stop["since"] for stop in found)
     assert found[2]["scope"] == SYMBOL
     assert found[0]["since"].endswith("Z")
     level = msgspec.json.decode(desk.command("level").body)

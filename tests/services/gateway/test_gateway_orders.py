@@ -177,6 +177,9 @@ def test_an_order_of_somebody_else_halts_its_symbol_once(desk: Desk) -> None:
     assert halt.reason.startswith(f"unknown order {held.venue_id}")
     assert dict(desk.core.counters())["foreign_orders"] == 1
     assert desk.of(Fill) == []
+    assert not desk.command("resume-symbol", SYMBOL, "it was me").ok  # Money moved, too.
+    for asset, delta in (("BTC", "0.5"), ("USDT", "-25025")):
+        desk.command("adopt", "balance", asset, delta, "trading", "it was me")
     desk.command("resume-symbol", SYMBOL, "it was me")
     desk.live_ms(40_000)
     assert desk.books.halted == {}

@@ -46,6 +46,22 @@ def test_a_trade_that_no_order_in_doubt_owns_up_to_halts_their_symbol(desk: Desk
     assert SYMBOL in desk.books.halted
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_rejection_of_what_traded_in_part_ends_the_rest_of_it(
+    desk: Desk, *, cancelled: bool
+) -> None:
+    order = desk.place(desk.limit())
+    trade = desk.account.fill(order.client_order_id, "0.00400")
+    if cancelled:
+        desk.push(desk.account.orders[order.client_order_id].report(), trade)
+        desk.cancel(order)
+    desk.push(desk.account.end(order.client_order_id, "REJECTED").report())
+    desk.settle()
+    assert desk.standing(order) is State.CANCELED
+    assert desk.books.halted == {}
+    assert order.client_order_id not in desk.books.open
+
+
 def _listed(desk: Desk) -> Local:
     listed = [effect for effect in desk.effects if type(effect).__name__ == "AskTrades"]
     return desk.account.answer(listed[0])

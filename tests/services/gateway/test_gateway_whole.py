@@ -21,8 +21,8 @@ from bus.runner import Runner
 from bus.service import Parts
 from schema.head import Message
 from schema.house import Command
-from schema.instruments import instrument_of
 from schema.lifecycle import State
+from schema.listing import instrument_of
 from schema.market import Instrument
 from schema.orders import BalanceSeen, Fill, InstrumentHalted, Reconciled
 from schema.streams import home
