@@ -4,15 +4,15 @@ import msgspec
 
 from schema.head import Message
 from schema.house import Command, CommandDone
-from schema.ledger import decimals
-from schema.units import iso_ms
+from schema.ledger import decimals, holdings
+from schema.units import iso_ms, to_text
 from services.risk.day import DAILY_LOSS, account_of, begin, equity_of
 from services.risk.exposure import elsewhere, worst
 from services.risk.money import Limits, plain
 from services.risk.standing import stops
 from services.risk.state import Books, Windows
 
-KNOWN = "stops, limits, balances, release NAME WHY, status, snapshot and drain"
+KNOWN = "stops, limits, balances, audit, release NAME WHY, status, snapshot and drain"
 USAGE = f"risk releases {DAILY_LOSS}: release {DAILY_LOSS} WHY"
 
 
@@ -80,6 +80,22 @@ def balanced(command: Command, books: Books) -> CommandDone:
     """Answer what the account holds by risk's own books."""
     rows = decimals(books.ledger)
     return done(command, f"{len(rows)} assets", msgspec.json.encode(rows))
+
+
+def audited(command: Command, books: Books) -> CommandDone:
+    """Answer with the account as these books have it, for whoever holds it against others."""
+    orders = {
+        key: {"left": to_text(order.leaves, order.qty_exp)}
+        for key, order in books.orders.items()
+        if order.submitted
+    }
+    told = {
+        "balances": decimals(books.ledger),
+        "positions": holdings(books.ledger),
+        "orders": orders,
+        "level": books.kill.level if books.kill is not None else "ACTIVE",
+    }
+    return done(command, f"{len(orders)} open orders", msgspec.json.encode(told))
 
 
 def unknown(command: Command) -> CommandDone:

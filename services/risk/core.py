@@ -178,6 +178,8 @@ class Risk(Service):
                 return [answers.limited(command, books, windows, limits, now_ns)]
             case "balances":
                 return [answers.balanced(command, books)]
+            case "audit":
+                return [answers.audited(command, books)]
             case "release":
                 said, done = answers.release(command, books, windows, limits, now_ns)
                 return [*(self._with_state(said, now_ns) if said else []), done]

@@ -1,12 +1,12 @@
 """The worst case of a symbol: its position, and all that may still fill on the same side.
 
 A stop and an exit guard the same position, and what one has sold the other cannot: of the two sums
-of sells the larger one counts.
+of sells the larger one counts. So the two halves of a pair, a stop and its target, count once,
+from the approval of the first to the end of the last. Buys are one sum: two of them count twice.
 """
 
 from collections.abc import Mapping
 
-from schema.instruments import TRIGGERS
 from schema.ledger import Money
 from schema.market import Quote
 from schema.trading import OrderIntent
@@ -15,6 +15,9 @@ from services.risk.money import worth
 from services.risk.state import Books, Line
 
 _NONE = Line()
+
+STOPS = frozenset({"stop", "stop_limit"})
+"""What gives a position up; a target waits for its price as well, and is an exit."""
 
 
 def mid_px(quote: Quote) -> int:
@@ -31,7 +34,7 @@ def closable(books: Books, intent: OrderIntent) -> int:
     at_least, at_most = position(books, intent.symbol, exp)
     if intent.side == "buy":
         return max(0, -at_most - _open(line.buys, exp))
-    same = line.stops if intent.order_type in TRIGGERS else line.sells
+    same = line.stops if intent.order_type in STOPS else line.sells
     return max(0, at_least - _open(same, exp))
 
 

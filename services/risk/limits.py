@@ -6,11 +6,11 @@ position, so that a position can always be closed.
 
 from collections.abc import Callable
 
-from schema.instruments import LIMITS, TRIGGERS, Denial, check
+from schema.instruments import LIMITS, TRIGGERS, Denial, check, leaves_an_exit
 from schema.trading import OrderIntent
-from schema.units import MS_NS, floor_scale, to_text
+from schema.units import MS_NS, ceil_scale, floor_scale, to_text
 from services.risk.case import Case, weigh
-from services.risk.exposure import selling
+from services.risk.exposure import mid_px, position, selling
 from services.risk.money import MONEY_EXP, Limits, plain
 from services.risk.state import Books, Windows
 
@@ -31,7 +31,8 @@ def judge(
     instrument, quote = windows.instruments.get(symbol), windows.quotes.get(symbol)
     if instrument is None or instrument.quote != limits.quote:
         return Denial("INSTRUMENT_NOT_FOUND", f"symbol={symbol} quote={limits.quote}")
-    if refused := check(instrument, intent):
+    mid = ceil_scale(mid_px(quote), quote.px_exp, instrument.px_exp) if quote else 0
+    if refused := check(instrument, intent, reference_px=mid):
         return refused
     if quote is None:
         return Denial("STALE_DATA", f"symbol={symbol} quote=none")
@@ -78,7 +79,10 @@ def price_is_fresh(case: Case) -> Denial | None:
 
 
 def price_is_near(case: Case) -> Denial | None:
-    """Refuse a price too far from the market; that of an order that waits, from its trigger."""
+    """Refuse a price too far from the market; that of an order that waits, from its trigger.
+
+    A target may rest as far on its own side as it likes: it only shrinks a position, and dearly.
+    """
     intent = case.intent
     if intent.order_type in LIMITS:
         px, reference_px = intent.limit_px, intent.stop_px or case.mark_px
@@ -87,6 +91,9 @@ def price_is_near(case: Case) -> Denial | None:
     else:
         return None
     collar_bps = case.limits.settings.price_collar_bps
+    gains = px >= reference_px if intent.side == "sell" else px <= reference_px
+    if gains and case.reducing:
+        return None
     if abs(px - reference_px) * 10_000 <= collar_bps * reference_px:
         return None
     prices = f"px={to_text(px, intent.px_exp)} reference={to_text(reference_px, intent.px_exp)}"
@@ -156,6 +163,13 @@ def market_is_seen(case: Case) -> Denial | None:
     return None
 
 
+def exit_is_left(case: Case) -> Denial | None:
+    """Refuse an entry that could not be sold again."""
+    at_least, at_most = position(case.books, case.intent.symbol, case.intent.qty_exp)
+    held = at_least if case.intent.side == "buy" else -at_most
+    return leaves_an_exit(case.instrument, case.intent, held=max(0, held))
+
+
 def order_is_small(case: Case) -> Denial | None:
     """Refuse an order that is worth too much."""
     if case.notional <= case.limits.order_notional:
@@ -220,6 +234,7 @@ ADDED_RISK: tuple[Rule, ...] = (
     loss_is_known,
     market_is_seen,
     order_is_small,
+    exit_is_left,
     position_is_small,
     exposure_is_small,
     pace_is_slow,

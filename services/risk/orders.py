@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schema.head import Message
-from schema.instruments import LIMITS, TRIGGERS
+from schema.instruments import LIMITS
 from schema.ledger import Money, book, reserve
 from schema.orders import (
     Fill,
@@ -22,7 +22,7 @@ from schema.orders import (
 )
 from schema.trading import OrderIntent, Verdict
 from schema.units import floor_scale
-from services.risk.exposure import closable
+from services.risk.exposure import STOPS, closable
 from services.risk.money import MONEY_EXP, Limits, dearer
 from services.risk.state import Books, Line, Order
 
@@ -37,8 +37,11 @@ def cost_of(intent: OrderIntent, limits: Limits) -> int:
     return reserve(px, intent.qty, exp, MONEY_EXP, limits.taker_bps)
 
 
-def _asked(books: Books, intent: OrderIntent, _limits: Limits) -> None:
-    if intent.client_order_id not in books.known:
+def _asked(books: Books, intent: OrderIntent, limits: Limits) -> None:
+    verdict = books.early.pop(intent.client_order_id, None)
+    if verdict is not None:
+        _reserve(books, intent, verdict, limits)
+    elif intent.client_order_id not in books.known:
         books.asked[intent.client_order_id] = intent
 
 
@@ -50,8 +53,15 @@ def _judged(books: Books, verdict: Verdict, limits: Limits) -> None:
         books.refused += 1
         return
     books.approved += 1
-    if intent is None or answered:
-        return
+    if intent is not None and not answered:
+        _reserve(books, intent, verdict, limits)
+    elif not answered:
+        books.early[verdict.client_order_id] = verdict  # A clock was set: the intent comes behind.
+
+
+def _reserve(books: Books, intent: OrderIntent, verdict: Verdict, limits: Limits) -> None:
+    if verdict.expires_ns < books.reconciled_ns:
+        return  # The gateway has compared since, and would not send it any more.
     if intent.qty > closable(books, intent):
         books.approvals.append(verdict.ts_event)
         del books.approvals[: -limits.settings.order_rate]
@@ -120,6 +130,9 @@ def _reconciled(books: Books, message: Reconciled, _limits: Limits) -> None:
     ]
     for client_order_id in lost:
         _over(books, client_order_id)
+    past = [key for key, one in books.early.items() if one.expires_ns < message.ts_event]
+    for client_order_id in past:  # `_reserve` would book none of them.
+        del books.early[client_order_id]
 
 
 def _open(books: Books, intent: OrderIntent, expires_ns: int, limits: Limits) -> None:
@@ -130,7 +143,7 @@ def _open(books: Books, intent: OrderIntent, expires_ns: int, limits: Limits) ->
         px=_dearest_px(intent, limits),
         px_exp=intent.px_exp,
         qty_exp=intent.qty_exp,
-        waits=intent.order_type in TRIGGERS,
+        waits=intent.order_type in STOPS,
         expires_ns=expires_ns,
         cost=cost_of(intent, limits),
     )
@@ -165,6 +178,7 @@ def _line(books: Books, symbol: str) -> Line:
 def _answered(books: Books, client_order_id: str) -> None:
     books.known[client_order_id] = True
     books.asked.pop(client_order_id, None)
+    books.early.pop(client_order_id, None)
 
 
 FOLDS: dict[type[Message], Callable[[Books, Any, Limits], None]] = {

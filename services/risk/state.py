@@ -7,7 +7,7 @@ from schema.house import PeerSeen
 from schema.ledger import Ledger, Money
 from schema.market import FeedStatus, Instrument, Quote
 from schema.orders import InstrumentHalted, KillLevel
-from schema.trading import DayOpened, LimitBreached, OrderIntent, RiskState
+from schema.trading import DayOpened, LimitBreached, OrderIntent, RiskState, Verdict
 
 
 class Order(msgspec.Struct):
@@ -19,7 +19,7 @@ class Order(msgspec.Struct):
     px: int  # what one unit may cost at most
     px_exp: int
     qty_exp: int
-    waits: bool  # for a trigger: an exit may take its place
+    waits: bool  # as a stop does: an exit may take its place
     expires_ns: int  # when its approval ends
     cost: int = 0  # cash held for it
     submitted: bool = False  # until then it is a reservation
@@ -30,7 +30,7 @@ class Line(msgspec.Struct):
 
     buys: Money = msgspec.field(default_factory=Money)
     sells: Money = msgspec.field(default_factory=Money)
-    stops: Money = msgspec.field(default_factory=Money)  # sells that wait for a trigger
+    stops: Money = msgspec.field(default_factory=Money)  # sells that give a position up
 
 
 class Books(msgspec.Struct):
@@ -38,6 +38,7 @@ class Books(msgspec.Struct):
 
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     asked: dict[str, OrderIntent] = {}  # intents without a verdict
+    early: dict[str, Verdict] = {}  # approvals whose intents were not folded yet
     known: dict[str, bool] = {}  # ids judged before; True: the gateway has answered
     orders: dict[str, Order] = {}
     lines: dict[str, Line] = {}

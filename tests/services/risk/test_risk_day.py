@@ -193,7 +193,7 @@ def test_the_use_of_each_limit_is_told(desk: Desk) -> None:
 def test_an_unknown_command_is_told_what_there_is(desk: Desk) -> None:
     done = desk.command("dance")
     assert not done.ok
-    assert "stops, limits, balances, release" in done.text
+    assert "stops, limits, balances, audit, release" in done.text
 
 
 def test_what_the_account_holds_is_told_to_the_last_digit(desk: Desk) -> None:
