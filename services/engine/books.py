@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from schema.head import Message
 from schema.identity import TAG_CHARS, strategy_tag, tag_of
 from schema.ledger import book, deposit, hand_over
-from schema.lifecycle import EVENTS, State, step
+from schema.lifecycle import EVENTS
 from schema.orders import (
     Deposit,
     Fill,
     InstrumentHalted,
     InstrumentResumed,
     KillLevel,
-    OrderCancelRejected,
     OrderSubmitted,
 )
 from schema.strategy import ShadowFill, StrategyLoaded, StrategyRetired, StrategyState
@@ -31,37 +28,21 @@ from schema.trading import (
     StrategyPaused,
     StrategyResumed,
 )
-from schema.units import floor_scale, notional
-from services.engine.slots import after, without_entry
-from services.engine.state import Books, Latch, Lock, Order, Slot, slot_key
+from schema.units import notional
+from services.engine.orders import (
+    adopt,
+    cancel,
+    order_event,
+    orders_of,
+    register,
+    slot_of,
+    slots_of,
+)
+from services.engine.slots import after
+from services.engine.state import Books, Latch, Lock, Slot, slot_key
 
 CHANGES = frozenset({"enter", "resize", "adjust", "exit"})
 """Actions that change what a slot wants."""
-
-
-def slot_of(books: Books, strategy: str, symbol: str) -> Slot:
-    """Return a slot; an empty one when nothing was decided yet."""
-    return books.slots.get(slot_key(strategy, symbol)) or Slot(strategy, symbol)
-
-
-def slots_of(books: Books, strategy: str) -> list[Slot]:
-    """Return the slots of a strategy."""
-    return [slot for slot in books.slots.values() if slot.strategy == strategy]
-
-
-def orders_of(books: Books, strategy: str, symbol: str) -> dict[str, Order]:
-    """Return the orders of a slot, oldest first."""
-    return {
-        order_id: order
-        for order_id, order in books.orders.items()
-        if order.intent.strategy == strategy and order.intent.symbol == symbol
-    }
-
-
-def _cancel(books: Books, intent: CancelIntent) -> None:
-    order = books.orders.get(intent.client_order_id)
-    if order is not None:
-        order.cancel_ns = intent.ts_event
 
 
 def _remember(books: Books, message: StrategyState) -> None:
@@ -69,15 +50,16 @@ def _remember(books: Books, message: StrategyState) -> None:
 
 
 def _submitted(books: Books, message: OrderSubmitted) -> None:
-    if message.intent.strategy in books.loaded:
-        _adopt(books, message.intent)
-    _order_event(books, message)
+    intent = message.intent
+    if intent.strategy in books.loaded or slot_key(intent.strategy, intent.symbol) in books.slots:
+        adopt(books, intent)
+    order_event(books, message)
 
 
 def _filled(books: Books, fill: Fill) -> None:
     if book(books.ledger, fill):
         _share(books, fill)
-        _order_event(books, fill)
+        order_event(books, fill)
 
 
 def _decision(books: Books, decision: Decision) -> None:
@@ -96,36 +78,7 @@ def _decision(books: Books, decision: Decision) -> None:
 def _intent(books: Books, intent: OrderIntent) -> None:
     books.intents += 1
     if intent.client_order_id not in books.orders:
-        _register(books, intent)
-
-
-def _register(books: Books, intent: OrderIntent) -> None:
-    if intent.leg == "stop":  # One that follows the market leaves many behind.
-        for order_id, old in orders_of(books, intent.strategy, intent.symbol).items():
-            gone = old.place.terminal and old.cancel_asked and not old.filled
-            if gone and old.intent.leg == "stop":
-                del books.orders[order_id]
-    books.orders[intent.client_order_id] = Order(intent)
-    slot = slot_of(books, intent.strategy, intent.symbol)
-    entry = slot.entry
-    if intent.leg == "entry" and (not entry or slot.qty == 0):  # An adopted one, or the slot's.
-        entry = intent.client_order_id
-    changed = msgspec.structs.replace(slot, legs=slot.legs + 1, entry=entry)
-    books.slots[slot_key(intent.strategy, intent.symbol)] = changed
-
-
-def _adopt(books: Books, intent: OrderIntent) -> None:
-    # The gateway keeps whole what a power cut may have taken from our own stream; where the two
-    # differ, what has left is the order.
-    known = books.orders.get(intent.client_order_id)
-    if known is not None:
-        known.intent = intent
-        return
-    key = slot_key(intent.strategy, intent.symbol)
-    if key not in books.slots:
-        moment = f"adopted {intent.client_order_id}"
-        books.slots[key] = Slot(intent.strategy, intent.symbol, moment, trace=intent.trace)
-    _register(books, intent)
+        register(books, intent)
 
 
 def _share(books: Books, fill: Fill) -> None:
@@ -133,36 +86,17 @@ def _share(books: Books, fill: Fill) -> None:
     # that of a strategy that runs no more, too: else it would sell what another one buys later.
     owner = tag_of(fill.client_order_id)
     names = dict.fromkeys([*books.loaded, *[slot.strategy for slot in books.slots.values()]])
-    tags = [strategy_tag(name) for name in names]
-    if owner not in tags:
-        for tag in tags:
-            hand_over(books.ledger, fill, tag)
-
-
-def _order_event(books: Books, message: Message) -> None:
-    order = books.orders.get(getattr(message, "client_order_id", ""))
-    if order is None:
+    if owner in map(strategy_tag, names):
         return
-    if type(message) is Fill:
-        order.filled += floor_scale(message.qty, message.qty_exp, order.intent.qty_exp)
-    complete = order.filled >= order.intent.qty
-    before = order.place
-    order.place = step(before, type(message), complete=complete).place
-    if type(message) is OrderCancelRejected:
-        order.cancel_ns, order.rest_ns = 0, message.ts_event
-    if order.place.terminal and not before.terminal:
-        _ended(books, order, message.ts_event)
+    # A fill may be heard of late: whoever entered only after it traded gives last.
+    for name in sorted(names, key=lambda name: _entered_ns(books, name, fill) > fill.ts_event):
+        hand_over(books.ledger, fill, strategy_tag(name))
 
 
-def _ended(books: Books, order: Order, now_ns: int) -> None:
-    order.ended_ns = now_ns
-    if order.place.state is not State.FILLED and not order.cancel_asked:
-        order.rest_ns = now_ns
-    intent = order.intent
-    slot = slot_of(books, intent.strategy, intent.symbol)
-    if slot.entry == intent.client_order_id and order.filled == 0:
-        # An entry that came to nothing is not tried again: the next one needs a fresh signal.
-        books.slots[slot_key(slot.strategy, slot.symbol)] = without_entry(slot)
+def _entered_ns(books: Books, strategy: str, fill: Fill) -> int:
+    orders = orders_of(books, strategy, fill.symbol).values()
+    entries = [o.intent.ts_event for o in orders if o.intent.leg == "entry" and o.filled]
+    return min(entries, default=0)
 
 
 def _money(books: Books, message: Message) -> None:
@@ -184,7 +118,7 @@ def _level(books: Books, message: Message) -> None:
         case InstrumentResumed(symbol=symbol):
             books.halted.pop(symbol, None)
         case PairLocked(symbol=symbol, until_ns=until_ns, reason=why):
-            books.locks[symbol] = Lock(message.ts_event, until_ns, "engine", why)
+            books.locks[symbol] = Lock(message.ts_event, until_ns, message.by or "engine", why)
         case Protection(symbol=symbol, until_ns=until_ns, name=name, reason=why):
             books.locks[symbol] = Lock(message.ts_event, until_ns, "risk", f"{name}: {why}")
 
@@ -249,9 +183,9 @@ def _latch(books: Books, message: Message) -> None:
 
 
 FOLDS: dict[type[Message], Callable[[Books, Any], None]] = {
-    **dict.fromkeys(EVENTS, _order_event),
+    **dict.fromkeys(EVENTS, order_event),
     OrderIntent: _intent,
-    CancelIntent: _cancel,
+    CancelIntent: cancel,
     Decision: _decision,
     StrategyState: _remember,
     OrderSubmitted: _submitted,

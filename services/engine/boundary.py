@@ -13,14 +13,16 @@ from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol
 
 import msgspec
+import numpy as np
 
 from schema.units import INT64_LIMIT
 from services.engine.plain import TEXT_MAX, plain
 from services.engine.strategy import Target
 
 SIZED = frozenset({"weight", "qty", "notional"})
+TIFS = ("GTC", "IOC", "FOK")
 KINDS = ("weight", "qty", "notional", "flat", "keep")
-PRICES = ("limit", "stop", "take")
+PRICES = ("limit", "stop", "take", "trigger", "stop_limit")
 
 RAISED, NO_TARGET, NONSENSE = "it raised", "it returned no target", "it returned nonsense"
 OVERRAN, STARVED = "it took too long", "it wanted too much memory"
@@ -102,6 +104,10 @@ def _is_plain(target: Target) -> bool:
         and type(target.stop) is float
         and type(target.take) is float
         and type(target.limit) is float
+        and type(target.trigger) is float
+        and type(target.stop_limit) is float
+        and type(target.tif) is str
+        and type(target.post_only) is bool
         and type(target.expires) is int
         and type(target.kind) is str
         and _is_plain_text(target.why)
@@ -128,9 +134,9 @@ def _nonsense(target: Target) -> str:
     limit, stop, take = target.limit, target.stop, target.take
     if not isfinite(size):
         return _not_a_number(target)
-    if limit or stop or take:
-        positive = limit >= 0 and stop >= 0 and take >= 0
-        if not (positive and isfinite(limit + stop + take)):
+    if limit or stop or take or target.trigger or target.stop_limit:
+        positive = min(limit, stop, take, target.trigger, target.stop_limit) >= 0
+        if not (positive and isfinite(limit + stop + take + target.trigger + target.stop_limit)):
             return _not_a_number(target)
     if not 0 <= target.expires < INT64_LIMIT:  # It may have more digits than Python writes.
         return "expires: expected a market time in ns, found one below 0 or beyond 2^63"
@@ -138,6 +144,30 @@ def _nonsense(target: Target) -> str:
         return _of_no_size(target)
     if kind == "weight" and not -1 <= size <= 1:
         return f"size: expected a weight from -1 to 1, found {size}"
+    if target.trigger or target.stop_limit or target.post_only or target.tif != "GTC":
+        return _at_odds(target)
+    return ""
+
+
+def _at_odds(target: Target) -> str:
+    """Return which of its fields do not go together; nothing when they do."""
+    if target.tif not in TIFS:
+        return f"tif: expected one of {' '.join(TIFS)}, found {plain(target.tif)}"
+    if not target.limit and (target.tif != "GTC" or target.post_only):
+        name = "post_only" if target.post_only else f"tif {target.tif}"
+        return f"{name}: expected a limit beside it, found none"
+    if target.post_only and target.tif != "GTC":
+        return f"post_only: expected tif GTC, for it waits in the book, found {target.tif}"
+    if target.post_only and target.trigger:
+        return f"post_only: a limit behind a trigger may take, found trigger {target.trigger}"
+    if target.stop_limit and not target.stop:
+        return "stop_limit: expected a stop beside it, found none"
+    beyond = (target.stop_limit - target.stop) * (1 if target.size > 0 else -1) > 0
+    if target.stop_limit and beyond:
+        side = "below" if target.size > 0 else "above"
+        return (
+            f"stop_limit: expected at the stop {target.stop} or {side}, found {target.stop_limit}"
+        )
     return ""
 
 
@@ -148,7 +178,8 @@ def _not_a_number(target: Target) -> str:
         value = getattr(target, name)
         if not 0 <= value < float("inf"):
             return f"{name}: expected a finite price or 0, found {value}"
-    return f"prices: expected finite ones, found {target.limit}, {target.stop}, {target.take}"
+    found = ", ".join(str(getattr(target, name)) for name in PRICES)
+    return f"prices: expected finite ones, found {found}"
 
 
 def _of_no_size(target: Target) -> str:
@@ -157,6 +188,9 @@ def _of_no_size(target: Target) -> str:
     for name in ("size", *PRICES, "expires"):
         if value := getattr(target, name):
             return f"{name}: {target.kind} takes none, found {value}"
+    if target.post_only or target.tif != "GTC":
+        name = "post_only" if target.post_only else "tif"
+        return f"{name}: {target.kind} takes none, found {plain(getattr(target, name))}"
     return ""
 
 
@@ -164,7 +198,7 @@ def _converted(answer: object) -> Target | Failure:
     if type(answer) is not Target:
         found = plain(type(answer).__name__)
         return Failure(NO_TARGET, f"expected a Target or None, found {found}")
-    for name in ("kind", "why"):
+    for name in ("kind", "why", "tif"):
         if not isinstance(getattr(answer, name), str):
             return _another(name, "text", getattr(answer, name))
     numbers: dict[str, Any] = {}
@@ -174,6 +208,8 @@ def _converted(answer: object) -> Target | Failure:
         if number is None:
             return _another(name, "a number", value)
         numbers[name] = number
+    if not isinstance(answer.post_only, bool | np.bool_):
+        return _another("post_only", "True or False", answer.post_only)
     expires, why = answer.expires, answer.why
     if type(expires) is not int:
         if isinstance(expires, bool) or not isinstance(expires, Integral):
@@ -181,7 +217,8 @@ def _converted(answer: object) -> Target | Failure:
         expires = int(expires)
     kind: Any = answer.kind if type(answer.kind) is str else plain(answer.kind)
     why = why if _is_plain_text(why) else plain(why)
-    return Target(kind, why=why, expires=expires, **numbers)
+    rest: Any = {"tif": plain(answer.tif), "post_only": bool(answer.post_only)}
+    return Target(kind, why=why, expires=expires, **numbers, **rest)
 
 
 def _another(name: str, expected: str, found: object) -> Failure:

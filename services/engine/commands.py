@@ -8,21 +8,22 @@ from schema.ledger import decimals
 from schema.strategy import StrategyRetired
 from schema.trading import StrategyPaused, StrategyResumed
 from schema.units import iso
+from services.engine import locks
 from services.engine.acting import steer_slot
-from services.engine.books import slots_of
 from services.engine.boundary import Guard
 from services.engine.decisions import exit_of
 from services.engine.gates import conditions
 from services.engine.line import Pass
 from services.engine.offers import ARM, take
+from services.engine.orders import slots_of
 from services.engine.roster import Roster
-from services.engine.telling import told_of
+from services.engine.telling import audited, told_of
 
 WORDS_MAX = 200
 
 KNOWN = (
-    "stops, balances, strategies, pause NAME WHY, resume NAME WHY, close NAME WHY, "
-    "offer JSON WHY, retire NAME WHY"
+    "stops, balances, audit, strategies, pause NAME WHY, resume NAME WHY, close NAME WHY, "
+    "offer JSON WHY, retire NAME WHY, lock SYMBOL FOR|UNTIL NS WHY, unlock SYMBOL WHY"
 )
 CLEARS_ITSELF = "clears itself"
 
@@ -35,11 +36,15 @@ def obey(turn: Pass, roster: Roster, guard: Guard, command: Command) -> list[Sai
         case "balances", ():
             body = msgspec.json.encode(decimals(turn.books.ledger))
             return [_done(command, body=body)]
+        case "audit", ():
+            return [_done(command, body=msgspec.json.encode(audited(turn.books)))]
         case "strategies", ():
             return [_done(command, body=msgspec.json.encode(told_of(turn, roster)))]
         case "offer", (text, why):
             said, why_not = take(turn, guard, text, command.by, why)
             return [*said, _refused(command, why_not) if why_not else _done(command, "loaded")]
+        case (("lock" | "unlock"), (symbol, *words)):
+            return locks.obey(turn, command, symbol, words)
         case (("pause" | "resume" | "close" | "retire"), (name, why)):
             return _switch(turn, command, name, why)
         case _:
@@ -98,9 +103,8 @@ def _stops(turn: Pass) -> list[dict[str, str]]:
     ]
     for symbol, lock in sorted(turn.books.locks.items()):
         if turn.now_ns < lock.until_ns:
-            release = f"{CLEARS_ITSELF} at {iso(lock.until_ns)}"
-            told = _stop("no entries", symbol, lock.since_ns, lock.by, lock.why)
-            found.append(told | {"release": release})
+            told = _stop("locked", symbol, lock.since_ns, lock.by, lock.why)
+            found.append(told | {"release": locks.way_out(symbol, lock)})
     for what, scope, condition in conditions(turn):
         why = f"{condition.state} {condition.reason}".strip()
         told = _stop(what, scope, condition.since_ns, "engine", why)

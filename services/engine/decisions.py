@@ -44,6 +44,10 @@ def resized(turn: Pass, slot: Slot, qty: int) -> Decision:
         take_px=slot.take_px,
         kind=slot.kind,
         size=slot.size,
+        trigger_px=slot.trigger_px,
+        stop_limit_px=slot.stop_limit_px,
+        time_in_force=slot.time_in_force,
+        post_only=slot.post_only,
         shadow=turn.shadows(slot.strategy),
     )
 

@@ -182,9 +182,13 @@ class Room:
         return (limit if soft == resource.RLIM_INFINITY else min(soft, limit)), hard
 
 
+_handler_of: Callable[[int], Any] = inspect.unwrap(signal.getsignal)
+"""Itself: what stands around it tries to make an Enum of each, which is a sixth of a whole call."""
+
+
 def _process() -> tuple[Any, ...]:
     """Return what a call might change of the process and the house relies on."""
-    return (gc.isenabled(), *map(signal.getsignal, RELIED_ON))
+    return (gc.isenabled(), *map(_handler_of, RELIED_ON))
 
 
 def _put_back(before: tuple[Any, ...]) -> bool:

@@ -77,9 +77,3 @@ def mark_of(windows: Windows, symbol: str) -> tuple[int, int] | None:
         return (top.bid + top.ask) // 2, top.px_exp
     last = windows.lasts.get(symbol)
     return (last.px, last.px_exp) if last is not None and last.px > 0 else None
-
-
-def price_of(windows: Windows, symbol: str) -> float | None:
-    """Return the price that strategies see."""
-    mark = mark_of(windows, symbol)
-    return None if mark is None else mark[0] / 10.0 ** mark[1]

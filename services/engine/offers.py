@@ -15,11 +15,11 @@ from schema.strategy import (
     StrategyLoaded,
     StrategyRetired,
 )
-from services.engine.books import orders_of, slots_of
 from services.engine.boundary import DEATHS, Failure, Guard, Overran
 from services.engine.deciding import failed_of, fell_key
 from services.engine.line import Pass
 from services.engine.loading import LoadError
+from services.engine.orders import orders_of, slots_of
 from services.engine.roster import FAILED, casts_of
 from services.engine.sizing import least_lots
 from services.engine.state import Slot

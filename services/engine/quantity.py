@@ -14,7 +14,7 @@ from services.engine.worth import holding_of, tied_up, worth_of
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """A size that somebody wants of a symbol; `limit` 0: at the market."""
+    """A size that somebody wants of a symbol, and at which price; `limit` 0: at the market."""
 
     symbol: str
     kind: str
@@ -24,7 +24,7 @@ class Wish(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, symbol: str, target: Target) -> "Wish":
         """Return what a target asks for."""
-        return cls(symbol, target.kind, target.size, target.limit)
+        return cls(symbol, target.kind, target.size, target.limit or target.trigger)
 
     @property
     def buys(self) -> bool:
@@ -52,7 +52,7 @@ def again(turn: Pass, slot: Slot, instrument: Instrument) -> int:
     A share of the worth is one of what there is now, more or less than when it was decided.
     """
     offer = turn.books.loaded.get(slot.strategy)
-    if offer is None or slot.kind != "weight" or slot.limit_px:
+    if offer is None or slot.kind != "weight" or slot.limit_px or slot.trigger_px:
         return abs(slot.qty)
     wish = Wish(slot.symbol, slot.kind, slot.size)
     return abs(signed_qty(turn, offer, wish, instrument))
@@ -92,7 +92,10 @@ def _spent(turn: Pass, strategy: str, symbol: str) -> float:
     orders = [(order.intent, order.left) for order in turn.books.orders.values()]
     orders += [(said, said.qty) for said in turn.said if isinstance(said, OrderIntent)]
     return sum(
-        as_float((intent.limit_px or intent.ref_px) * left, intent.px_exp + intent.qty_exp)
+        as_float(
+            (intent.limit_px or intent.stop_px or intent.ref_px) * left,
+            intent.px_exp + intent.qty_exp,
+        )
         for intent, left in orders
         if intent.leg == "entry"
         and intent.side == "buy"

@@ -9,7 +9,7 @@ from schema.market import Instrument
 from services.engine.line import Pass
 from services.engine.state import Order, Slot
 
-STAYS = frozenset({"entry", "stop"})
+STAYS = frozenset({"entry", "stop", "target"})
 """Legs that an exit waits for, or that wait themselves."""
 
 

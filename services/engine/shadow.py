@@ -40,7 +40,10 @@ def _ends(turn: Pass, slot: Slot, top: Top, instrument: Instrument, held: int) -
         return "the time is over"
     if not held:
         latch = turn.books.latches.get(slot.strategy)
-        return f"the entry is not wanted any more: {latch.what}" if latch else ""
+        if latch:
+            return f"the entry is not wanted any more: {latch.what}"
+        once = slot.time_in_force != "GTC" and _waits(slot, top, instrument, slot.qty)
+        return "the entry was not filled at once" if once else ""
     sign = 1 if held > 0 else -1
     px = in_px_exp((top.bid if held > 0 else top.ask, top.px_exp), instrument.px_exp)
     if slot.take_px and (px - slot.take_px) * sign >= 0:
@@ -53,8 +56,10 @@ def _waits(slot: Slot, top: Top, instrument: Instrument, missing: int) -> bool:
     touch = in_px_exp((top.ask if missing > 0 else top.bid, top.px_exp), instrument.px_exp)
     if abs(missing) < least_lots(instrument, touch) and slot.qty:
         return True
-    away = (touch - slot.limit_px) * (1 if missing > 0 else -1) > 0
-    return grows and slot.limit_px > 0 and away
+    sign = 1 if missing > 0 else -1
+    away = slot.limit_px > 0 and (touch - slot.limit_px) * sign > 0
+    early = slot.trigger_px > 0 and (touch - slot.trigger_px) * sign < 0
+    return grows and (away or early)
 
 
 def _tell(turn: Pass, leg: str, fill: ShadowFill) -> None:

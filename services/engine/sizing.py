@@ -4,6 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 
 from schema.head import Side
+from schema.instruments import market_least, market_step
 from schema.ledger import Holding
 from schema.market import Instrument
 from schema.units import ceil_scale, floor_scale, limit_px, notional, order_qty, trigger_px
@@ -24,13 +25,13 @@ def lots_for(money: float, px: int, instrument: Instrument, reserve_bps: int = 0
     amount = int(money * 10**MONEY_EXP)
     exp = instrument.px_exp + instrument.qty_exp
     qty = amount * 10**exp * BPS // (px * 10**MONEY_EXP * (BPS + reserve_bps))
-    return _at_most(order_qty(qty, instrument.lot), instrument)
+    return _at_most(order_qty(qty, market_step(instrument)), instrument)
 
 
 def lots_of(qty: float, instrument: Instrument) -> int:
     """Return a strategy's quantity in whole lots."""
     whole = _units(qty, instrument.qty_exp)
-    return _at_most(order_qty(whole, instrument.lot), instrument)
+    return _at_most(order_qty(whole, market_step(instrument)), instrument)
 
 
 @lru_cache(256)  # A strategy that asks for a quantity mostly asks for the same again.
@@ -64,13 +65,13 @@ def lots_held(holding: Holding | None, instrument: Instrument) -> int:
     if holding is None or holding.qty == 0:
         return 0
     size = floor_scale(abs(holding.qty), holding.qty_exp, instrument.qty_exp)
-    qty = _at_most(order_qty(size, instrument.lot), instrument)
+    qty = _at_most(order_qty(size, market_step(instrument)), instrument)
     return qty if holding.qty > 0 else -qty
 
 
 def least_lots(instrument: Instrument, px: int) -> int:
     """Return the smallest quantity that the exchange takes; `px` 0: no price is known."""
-    least = max(1, instrument.min_qty)
+    least = max(1, market_least(instrument))
     exp = instrument.px_exp + instrument.qty_exp
     if px <= 0 or notional(px, least, exp, instrument.quote_exp) >= instrument.min_notional:
         return least
@@ -107,5 +108,5 @@ def _px(price: float, instrument: Instrument, *, up: bool) -> int:
 def _at_most(qty: int, instrument: Instrument) -> int:
     for most in (instrument.max_qty, instrument.market_max_qty):
         if 0 < most < qty:
-            qty = order_qty(most, instrument.lot)
+            qty = order_qty(most, market_step(instrument))
     return qty

@@ -12,14 +12,13 @@ def after(slot: Slot, decision: Decision) -> Slot:
         case "enter" | "resize":
             return _wanting(slot, decision)
         case "adjust":
-            ends = (decision.stop_px, decision.take_px, decision.until_ns)
-            stop_px, take_px, until_ns = ends
             return msgspec.structs.replace(
                 slot,
                 qty=decision.qty,
-                stop_px=stop_px,
-                take_px=take_px,
-                until_ns=until_ns,
+                stop_px=decision.stop_px,
+                stop_limit_px=decision.stop_limit_px,
+                take_px=decision.take_px,
+                until_ns=decision.until_ns,
                 why=decision.reason,
             )
         case "exit":
@@ -30,7 +29,19 @@ def after(slot: Slot, decision: Decision) -> Slot:
 def flat(slot: Slot, why: str) -> Slot:
     """Return a slot whose target is over."""
     return msgspec.structs.replace(
-        slot, qty=0, had=0, grows=False, limit_px=0, stop_px=0, take_px=0, until_ns=0, why=why
+        slot,
+        qty=0,
+        had=0,
+        grows=False,
+        limit_px=0,
+        stop_px=0,
+        take_px=0,
+        until_ns=0,
+        why=why,
+        trigger_px=0,
+        stop_limit_px=0,
+        time_in_force="GTC",
+        post_only=False,
     )
 
 
@@ -53,6 +64,10 @@ def _wanting(slot: Slot, decision: Decision) -> Slot:
         since_ns=decision.ts_event,
         why=decision.reason,
         trace=decision.trace,
+        trigger_px=decision.trigger_px,
+        stop_limit_px=decision.stop_limit_px,
+        time_in_force=decision.time_in_force,
+        post_only=decision.post_only,
     )
 
 

@@ -16,8 +16,8 @@ import msgspec
 from bus.disk import make_directory, sync_directory, sync_file
 from bus.errors import HouseError, JournalError, SettingsError
 from bus.house import House
+from bus.root import place
 from bus.segments import failing
-from bus.settings import place
 from schema.settings import StrategySettings
 from schema.strategy import Offer, StrategiesOffered
 from services.engine.bundle import (

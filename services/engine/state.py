@@ -7,7 +7,7 @@ from schema.ledger import Ledger
 from schema.lifecycle import Place
 from schema.market import Instrument
 from schema.strategy import Offer, ShadowFill
-from schema.trading import OrderIntent
+from schema.trading import OrderIntent, TimeInForce
 from services.engine.series import Series
 
 
@@ -20,6 +20,7 @@ class Order(msgspec.Struct):
     cancel_ns: int = 0  # when its cancel was asked for; 0: it is not
     rest_ns: int = 0  # when it, or a cancel of it, was refused
     ended_ns: int = 0
+    triggered_ns: int = 0  # when a stop became an active order; 0: it has not
 
     @property
     def cancel_asked(self) -> bool:
@@ -53,6 +54,10 @@ class Slot(msgspec.Struct, frozen=True):
     entry: str = ""  # client order id of the decision's entry
     why: str = ""  # of the last decision
     trace: int = 0
+    trigger_px: int = 0  # the entry waits until the market has come this far
+    stop_limit_px: int = 0  # what the stop sells for at least, or buys for at most
+    time_in_force: TimeInForce = "GTC"  # of the entry
+    post_only: bool = False
 
 
 class Latch(msgspec.Struct, frozen=True):

@@ -45,7 +45,7 @@ class State(msgspec.Struct):
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """A part of an own order that was filled; `leg` is entry, exit or stop."""
+    """A part of an own order that was filled; `leg` is entry, exit, stop or target."""
 
     side: Literal["buy", "sell"]
     qty: float
@@ -75,8 +75,12 @@ class Target(msgspec.Struct, frozen=True):
     why: str = ""
     limit: float = 0.0  # an entry waits for this price; 0: at the market
     stop: float = 0.0  # the position is given up here, by an order at the exchange; 0: nowhere
-    take: float = 0.0  # the position is closed here with a gain, watched by the engine; 0: nowhere
+    take: float = 0.0  # the position is closed here with a gain; 0: nowhere
     expires: int = 0  # market time in ns at which it becomes flat; 0: never
+    trigger: float = 0.0  # an entry waits until the market has come this far; 0: it does not
+    stop_limit: float = 0.0  # what the stop sells for at least, a short's buys for at most; 0: any
+    tif: Literal["GTC", "IOC", "FOK"] = "GTC"  # how long an entry with a limit stays
+    post_only: bool = False  # an entry with a limit never takes from the book
 
     @classmethod
     def weight(cls, share: float, **rest: Any) -> "Target":

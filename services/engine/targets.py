@@ -3,21 +3,22 @@
 import msgspec
 
 from schema.head import Side
-from schema.instruments import check
+from schema.instruments import check, leaves_an_exit
 from schema.market import Instrument
 from schema.trading import Decision
+from schema.units import to_text
 from services.engine.acting import order_of, steer_slot
-from services.engine.books import orders_of
 from services.engine.decisions import Notes, exit_of, no_trade
 from services.engine.gates import closed, opposed
 from services.engine.line import Pass, trace_of
+from services.engine.orders import orders_of
 from services.engine.plain import told
 from services.engine.quantity import Wish, signed_qty, touch_px
 from services.engine.roster import Cast
-from services.engine.sizing import least_lots, limit, trigger
+from services.engine.scene import Move
+from services.engine.sizing import in_px_exp, least_lots, limit, trigger
 from services.engine.slots import after
 from services.engine.state import Slot
-from services.engine.steer import Move
 from services.engine.strategy import Target
 from services.engine.view import View
 
@@ -63,7 +64,8 @@ def passed_by(target: Target, price: float, *, held: bool = False) -> str:
 
     A stop that was right a bar ago may be above the market now, which is no defect.
     """
-    entry, sign = price if held else target.limit or price, 1 if target.size > 0 else -1
+    waits = target.trigger or target.limit
+    entry, sign = price if held else waits or price, 1 if target.size > 0 else -1
     if target.stop and (target.stop - entry) * sign >= 0:
         return "stop"
     return "take" if target.take and (target.take - entry) * sign <= 0 else ""
@@ -78,7 +80,8 @@ def _over(turn: Pass, slot: Slot, answer: Answer, what: str) -> None:
     if slot.qty:  # It wants the other side: what it has, it wants no more.
         turn.decide(exit_of(turn, slot, target.why, answer.notes, answer.bar_open_ns))
         steer_slot(turn, slot.strategy, slot.symbol)
-    px, price = target.stop if what == "stop" else target.take, target.limit or answer.view.price
+    price = target.trigger or target.limit or answer.view.price
+    px = target.stop if what == "stop" else target.take
     _refuse(turn, slot, answer, f"its {what} {px:g} is passed at {price:g}")
 
 
@@ -112,8 +115,8 @@ def _is_same(slot: Slot, target: Target) -> bool:
         target.kind == slot.kind == "qty"
         and target.size == slot.size
         and slot.qty * target.size > 0
-        and not (target.limit or target.stop or target.take or target.expires)
-        and not (slot.limit_px or slot.stop_px or slot.take_px or slot.until_ns)
+        and not (target.limit or target.stop or target.take or target.expires or target.trigger)
+        and not (slot.limit_px or slot.stop_px or slot.take_px or slot.until_ns or slot.trigger_px)
     )
 
 
@@ -135,20 +138,28 @@ def _change(
     waits = answer.view.position == 0  # The entry still does: another one takes its place.
     other = _is_other_size(turn, slot, answer.target, decision.qty)
     why_not = ""
-    if other or (waits and decision.limit_px != slot.limit_px):
+    if other or (waits and _entry_of(decision) != _entry_of(slot)):
         if waits or abs(decision.qty) > abs(slot.qty):
             why_not = _obstacle(turn, decision, instrument)
         if not why_not:
             _resize(turn, slot, answer, decision, instrument)
             return
-    moved = (decision.stop_px, decision.take_px, decision.until_ns)
-    if moved != (slot.stop_px, slot.take_px, slot.until_ns):
+    moved = _ends_of(decision) != _ends_of(slot)
+    if moved:
         turn.decide(msgspec.structs.replace(decision, action="adjust", qty=slot.qty))
         steer_slot(turn, slot.strategy, slot.symbol)
     if why_not:
         _refuse(turn, slot, answer, why_not)
-    elif moved == (slot.stop_px, slot.take_px, slot.until_ns):
+    elif not moved:
         _hold(turn, slot, answer, answer.target.why)
+
+
+def _entry_of(wanted: Decision | Slot) -> tuple[object, ...]:
+    return wanted.limit_px, wanted.trigger_px, wanted.time_in_force, wanted.post_only
+
+
+def _ends_of(wanted: Decision | Slot) -> tuple[int, ...]:
+    return wanted.stop_px, wanted.stop_limit_px, wanted.take_px, wanted.until_ns
 
 
 def _resize(
@@ -181,7 +192,7 @@ def _go(turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: 
     side: Side = "buy" if decision.qty > 0 else "sell"
     move = Move("enter", qty=abs(decision.qty), side=side, why=decision.reason)
     intent = order_of(turn, wanted, instrument, move)
-    if denial := check(instrument, intent):
+    if denial := check(instrument, intent) or leaves_an_exit(instrument, intent):
         _refuse(turn, slot, answer, f"{denial.code} {denial.detail}")
         return
     turn.decide(msgspec.structs.replace(decision, client_order_id=intent.client_order_id))
@@ -217,6 +228,10 @@ def _decision(turn: Pass, answer: Answer, instrument: Instrument) -> Decision:
         shadow=cast.shadow,
         kind=target.kind,
         size=target.size,
+        trigger_px=trigger(target.trigger, instrument, side) if target.trigger else 0,
+        stop_limit_px=limit(target.stop_limit, instrument, against) if target.stop_limit else 0,
+        time_in_force=target.tif,
+        post_only=target.post_only,
     )
 
 
@@ -225,7 +240,19 @@ def _obstacle(turn: Pass, decision: Decision, instrument: Instrument) -> str:
     if 0 < decision.until_ns <= turn.now_ns:
         return "its time is over before it begins"
     opponent = "" if decision.shadow else opposed(turn, strategy, instrument, decision.qty)
-    return closed(turn, strategy, symbol) or opponent or _too_small(turn, decision, instrument)
+    why_not = closed(turn, strategy, symbol) or opponent
+    return why_not or _too_small(turn, decision, instrument) or _triggers(turn, decision)
+
+
+def _triggers(turn: Pass, decision: Decision) -> str:
+    """Return that the market has passed what the entry was to wait for; else nothing."""
+    top, sign = turn.windows.tops.get(decision.symbol), 1 if decision.qty > 0 else -1
+    if top is None or not decision.trigger_px:
+        return ""
+    px = in_px_exp((top.ask if sign > 0 else top.bid, top.px_exp), decision.px_exp)
+    if (px - decision.trigger_px) * sign < 0:
+        return ""
+    return f"its trigger is passed: {to_text(decision.trigger_px, decision.px_exp)}"
 
 
 def _too_small(turn: Pass, decision: Decision, instrument: Instrument) -> str:

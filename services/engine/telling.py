@@ -1,15 +1,34 @@
 """What a person is told of the strategies that run."""
 
+from schema.ledger import decimals, holdings
+from schema.lifecycle import State
 from schema.strategy import Offer
 from schema.units import to_text
-from services.engine.books import slot_of
 from services.engine.gates import ANY
 from services.engine.line import Pass
+from services.engine.orders import slot_of
 from services.engine.roster import Roster
-from services.engine.state import Slot
+from services.engine.state import Books, Slot
 from services.engine.worth import holding_of, worth_of
 
 Row = dict[str, object]
+
+
+def audited(books: Books) -> Row:
+    """Return the account as these books have it, for whoever holds it against others."""
+    return {
+        "balances": decimals(books.ledger),
+        "positions": holdings(books.ledger),
+        "orders": {
+            key: {
+                "state": order.place.under.value,
+                "left": to_text(order.left, order.intent.qty_exp),
+            }
+            for key, order in books.orders.items()
+            if not order.place.terminal and order.place.state is not State.INITIALIZED
+        },
+        "level": books.kill[0],
+    }
 
 
 def told_of(turn: Pass, roster: Roster) -> list[Row]:

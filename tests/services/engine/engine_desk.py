@@ -17,8 +17,8 @@ from schema.orders import Fill, OrderAccepted, OrderCanceled, OrderDenied, Order
 from schema.strategy import StrategiesOffered
 from schema.streams import home
 from schema.trading import CancelIntent, Decision, OrderIntent
-from services.engine.books import slot_of
 from services.engine.core import Engine
+from services.engine.orders import slot_of
 from services.engine.state import Slot
 from tests.services.engine.engine_made import (
     MINUTE_NS,

@@ -49,6 +49,7 @@ class Told(Strategy):
         kind, size, *rest = (told[self.params.me] + " 0").split()
         values = dict(part.split("=") for part in rest if "=" in part)
         ends = {"why": values.pop("why", "told"), "expires": int(values.pop("expires", 0))}
+        ends |= {"tif": values.pop("tif", "GTC"), "post_only": bool(values.pop("post_only", ""))}
         if kind in {"flat", "keep"}:
             return Target(kind, why=ends["why"])
         return Target(kind, float(size), **ends, **{n: float(v) for n, v in values.items()})

@@ -144,12 +144,17 @@ class World:
     def _answer(self, wish: OrderIntent | CancelIntent, now_ns: int) -> list[Message]:
         order_id = wish.client_order_id
         if isinstance(wish, CancelIntent):
-            return [OrderCanceled(ts_event=now_ns, client_order_id=order_id, symbol=SYMBOL)]
+            ids = [order_id, *(m.oco for m in self.orders() if m.client_order_id == order_id)]
+            return [
+                OrderCanceled(ts_event=now_ns, client_order_id=one, symbol=SYMBOL)
+                for one in ids
+                if one
+            ]
         accepted = OrderAccepted(
             ts_event=now_ns, client_order_id=order_id, symbol=SYMBOL, venue_order_id="1"
         )
         told: list[Message] = [submitted(wish, now_ns), accepted]
-        if wish.leg != "stop":
+        if wish.order_type == "market":
             told.append(self.play.filling(wish, fee=wish.qty if wish.side == "buy" else 0))
         return told
 

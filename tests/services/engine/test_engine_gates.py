@@ -161,12 +161,12 @@ def test_stops_name_what_is_closed_and_what_opens_it() -> None:
     desk.hear(FeedStatus(ts_event=desk.now_ns, symbol=SYMBOL, state="STALE", reason="no trade"))
     found = {stop["what"]: stop for stop in stops(desk)}
     assert set(found) == {
-        "strategy paused", "no entries", "risk is not ready", "feed is not OK",
+        "strategy paused", "locked", "risk is not ready", "feed is not OK",
     }  # fmt: skip
     assert found["strategy paused"]["release"] == 'rrr strategy resume threshold "why"'
     assert found["strategy paused"]["by"] == "me"
     assert found["risk is not ready"]["release"] == "clears itself"
-    assert found["no entries"]["release"].startswith("clears itself at 2025-06-15T")
+    assert found["locked"]["release"].startswith("rrr lock BTC/USDT --clear, or it clears")
     assert set(found["feed is not OK"]) == {"what", "scope", "since", "by", "why", "release"}
 
 

@@ -1,6 +1,5 @@
 """Laws of steering: whatever the gateway says in whatever order, and however time passes."""
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -8,9 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.head import Message
-from schema.ledger import Holding
 from schema.lifecycle import TERMINAL, Place
-from schema.market import Instrument
 from schema.orders import (
     OrderAccepted,
     OrderCanceled,
@@ -25,7 +22,6 @@ from schema.orders import (
 from schema.trading import CancelIntent, OrderIntent
 from services.engine.acting import scene_of
 from services.engine.resting import needs_nothing
-from services.engine.sizing import closable, lots_for, trigger
 from services.engine.state import Order
 from services.engine.steer import LAPSE_TTLS, steer
 from tests.services.engine.engine_desk import Desk, restarted
@@ -123,6 +119,20 @@ def live(desk: Desk, *legs: str) -> list[Order]:
     ]
 
 
+REDUCING = ("stop", "target", "exit")
+
+
+def at_once(orders: list[Order]) -> int:
+    """Return how much of a position orders may close at once; a pair counts as the larger."""
+    named = {order.intent.client_order_id: order for order in orders}
+    whole = 0
+    for order in orders:
+        other = named.get(order.intent.oco)
+        if other is None or (order.left, order.intent.leg) >= (other.left, other.intent.leg):
+            whole += order.left
+    return whole
+
+
 def lapsed(desk: Desk, order: Order) -> bool:
     late_ns = desk.now_ns - order.intent.valid_until_ns
     return order.place == Place() and late_ns >= LAPSE_TTLS * TTL_NS
@@ -137,9 +147,10 @@ def position(desk: Desk) -> int:
 class Walk:
     """A desk that a list of doings plays, and the laws that hold behind each of them."""
 
-    def __init__(self, *, short: bool) -> None:
+    def __init__(self, *, short: bool, oco: bool = False) -> None:
         self.short, self.px = short, PX
         self.desk = Desk(engine(made=(told(short=short),))).open()
+        self.desk.hear(instrument(oco=oco))
 
     def do(self, doing: Doing) -> None:
         what, back, kind, quarters, wish = doing
@@ -199,7 +210,8 @@ class Walk:
                 held = position(desk)
                 assert message.qty <= abs(held)
                 assert (message.side == "sell") == (held > 0)
-                assert len(live(desk, "stop", "exit")) == 1
+                assert at_once(live(desk, *REDUCING)) <= abs(held)
+                assert len(live(desk, *REDUCING)) == (2 if message.oco else 1)
         ids = [order.client_order_id for order in desk.orders()]
         assert len(ids) == len(set(ids))
         assert desk.held("told") == desk.held()
@@ -210,12 +222,11 @@ class Walk:
 
 
 @settings(max_examples=80, deadline=None)
-@given(doings, st.booleans())
+@given(doings, st.booleans(), st.booleans())
 def test_no_entry_is_said_beside_another_and_no_exit_exceeds_the_position(
-    found: list[Doing],
-    short: object,
+    found: list[Doing], short: object, oco: object
 ) -> None:
-    walk = Walk(short=bool(short))
+    walk = Walk(short=bool(short), oco=bool(oco))
     for doing in found:
         before = len(walk.desk.said)
         walk.do(doing)
@@ -228,7 +239,9 @@ def served(desk: Desk) -> None:
     """Answer all that is open, and what that leads to, as an exchange does at once."""
     for _ in range(8):
         said = desk.pass_time(5 * TTL_NS + SECOND_NS, PX)
-        for order in live(desk, "entry", "exit", "stop"):
+        for order in live(desk, "entry", *REDUCING):
+            if order.place.terminal:  # By what was just told of the other one.
+                continue
             if order.cancel_asked:
                 said += desk.cancel(order.intent.client_order_id)
             elif order.place == Place():
@@ -237,13 +250,15 @@ def served(desk: Desk) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(doings)
-def test_in_the_end_it_holds_what_is_wanted_behind_one_stop(found: list[Doing]) -> None:
-    walk = Walk(short=True)
+@given(doings, st.booleans())
+def test_in_the_end_it_holds_what_is_wanted_behind_one_stop(
+    found: list[Doing], oco: object
+) -> None:
+    walk = Walk(short=True, oco=bool(oco))
     for doing in found:
         walk.do(doing)
     desk = walk.desk
-    for order in live(desk, "entry", "exit", "stop"):
+    for order in live(desk, "entry", *REDUCING):
         desk.tell(OrderCanceled, order.intent.client_order_id)
     walk.px = PX
     desk.command("resume", "told", "why")
@@ -253,33 +268,13 @@ def test_in_the_end_it_holds_what_is_wanted_behind_one_stop(found: list[Doing]) 
     desk.wants("qty 0.05 stop=59000", PX)
     served(desk)
     assert position(desk) == 5_000
-    (stop,) = live(desk, "entry", "exit", "stop")
+    (stop,) = live(desk, "entry", *REDUCING)
     assert (stop.intent.leg, stop.left, stop.intent.stop_px) == ("stop", 5_000, 5_900_000)
-
-
-money = st.floats(0, 1e9, allow_nan=False)
-prices = st.integers(1, 10**9)
-
-
-@given(money, prices, st.integers(1, 1000))
-def test_lots_never_cost_more_than_the_money(amount: float, px: int, lot: int) -> None:
-    listed: Instrument = instrument(lot=lot, max_qty=0)
-    qty = lots_for(amount, px, listed)
-    assert qty % lot == 0
-    assert qty * px <= amount * 10**7 * (1 + 1e-12)
-
-
-@given(st.floats(0.01, 1e6), st.integers(1, 500))
-def test_a_stop_is_on_a_tick_and_never_nearer(price: float, tick: int) -> None:
-    px = trigger(price, instrument(tick=tick), "sell")
-    bought = trigger(price, instrument(tick=tick), "buy")
-    assert px % tick == 0
-    assert px <= Decimal(repr(price)) * 100 <= bought
-    assert bought % tick == 0
-
-
-@given(st.integers(-(10**12), 10**12), st.integers(5, 9), prices)
-def test_what_is_sold_is_whole_lots_of_what_is_held(qty: int, exp: int, px: int) -> None:
-    held = max(0, closable(Holding(2, exp, 8, qty=qty), instrument(lot=10), px))
-    assert held % 10 == 0
-    assert held * 10 ** (exp - 5) <= max(0, qty)
+    desk.wants("qty 0.05 stop=59000 take=62000", PX)
+    served(desk)
+    legs = {order.intent.client_order_id: order for order in live(desk, "entry", *REDUCING)}
+    assert [(order.intent.leg, order.left) for order in legs.values()][: 1 + bool(oco)] == [
+        ("stop", 5_000), ("target", 5_000),
+    ][: len(legs)]  # fmt: skip
+    assert len(legs) == 1 + bool(oco)
+    assert not oco or all(order.intent.oco in legs for order in legs.values())

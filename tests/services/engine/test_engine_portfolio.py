@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+import msgspec
+
 from schema.identity import client_order_id
 from schema.orders import Deposit, Fill, KillLevel
 from schema.trading import OrderIntent, Portfolio, Position
@@ -130,6 +132,21 @@ def test_virtual_positions_add_up_to_the_account_to_the_last_unit() -> None:
     desk.hear(closing(desk, whole - whole // 2))
     add_up()
     assert all(0 <= desk.held(name) < Fraction(1, 10**5) for name in NAMES)
+
+
+def test_a_closing_that_is_heard_of_late_closes_nothing_that_was_bought_after_it() -> None:
+    desk = Desk(engine(made=(told("told"), told("two")))).open()
+    fills: list[Fill] = []
+    for wish in ("flat|two:qty 0.05", "qty 0.05|two:qty 0.05"):
+        for intent in [m for m in desk.wants(f"told:{wish}") if isinstance(m, OrderIntent)]:
+            fills.append(desk.filling(intent, ts_event=desk.now_ns))
+            desk.accept(intent)
+            desk.hear(fills[-1])
+        desk.pass_time(SECOND_NS, PX)
+    assert [desk.held(name) for name in ("told", "two")] == [Fraction(5, 100)] * 2
+    late = msgspec.structs.replace(closing(desk, 5_000), ts_event=fills[0].ts_event + 1)
+    desk.hear(late)
+    assert [desk.held(name) for name in ("told", "two")] == [Fraction(5, 100), 0]
 
 
 def test_the_position_of_a_retired_strategy_is_said_in_its_name() -> None:

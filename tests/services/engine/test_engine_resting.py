@@ -30,11 +30,12 @@ times_ns = st.sampled_from([0, 0, NOW_NS - 1, NOW_NS + 1])
 
 @st.composite
 def orders(draw: st.DrawFn, number: int) -> Order:
-    leg = draw(st.sampled_from(["entry", "entry", "exit", "stop"]))
+    leg = draw(st.sampled_from(["entry", "entry", "exit", "stop", "target"]))
     intent = OrderIntent(
         ts_event=NOW_NS - draw(st.sampled_from([0, 50 * TTL_NS])), client_order_id=f"{number}",
         strategy=NAME, symbol=SYMBOL, side="buy" if leg == "entry" else "sell",
         order_type="market", qty=LOTS, px_exp=2, qty_exp=5, leg=leg, stop_px=draw(px),
+        oco=draw(st.sampled_from(["", "0", "1"])) if leg in {"stop", "target"} else "",
         valid_until_ns=NOW_NS - draw(st.sampled_from([0, 50 * TTL_NS])),
     )  # fmt: skip
     state = draw(st.sampled_from(list(Stands)))

@@ -77,7 +77,7 @@ def test_the_test_of_the_page_passes_for_its_strategy() -> None:
 
 
 def test_every_line_of_python_of_the_page_is_run() -> None:
-    assert len(STRATEGIES) == 2
+    assert len(STRATEGIES) == 3
     assert len(BLOCKS) == len(STRATEGIES) + 1
 
 
