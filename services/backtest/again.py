@@ -11,7 +11,7 @@ from schema.settings import TIMEFRAMES_NS
 from services.backtest.outside import Outside
 from services.backtest.witness import Call, Row, Witness, packed, target_of
 from services.engine.bars import Bars
-from services.engine.boundary import Bare, Failure, ask
+from services.engine.boundary import PRICES, Bare, Failure, ask
 from services.engine.hearing import series_key
 from services.engine.indicators import Indicator
 from services.engine.loading import Loaded, migrated, settle
@@ -19,6 +19,7 @@ from services.engine.series import CLOSE, KEPT_BARS, Floats, Series
 from services.engine.strategy import Strategy, Target
 from services.engine.view import View
 
+SAME = ("kind", "why", "expires", "tif", "post_only")
 PRICE_SHARE, SIZE_SHARE = 1e-4, 1e-3
 """Two targets that are nearer than this are one decision: a longer memory moves the last digits."""
 
@@ -151,9 +152,9 @@ def agree(before: bytes, found: bytes) -> bool:
     one, other = target_of(before), target_of(found)
     if one is None or other is None:
         return _idle(one, before) and _idle(other, found)
-    if (one.kind, one.why, one.expires) != (other.kind, other.why, other.expires):
+    if any(getattr(one, name) != getattr(other, name) for name in SAME):
         return False
-    prices = ((getattr(one, name), getattr(other, name)) for name in ("limit", "stop", "take"))
+    prices = ((getattr(one, name), getattr(other, name)) for name in PRICES)
     near = all(_near(a, b, PRICE_SHARE) for a, b in prices)
     return near and _near(one.size, other.size, SIZE_SHARE)
 

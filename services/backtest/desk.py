@@ -2,26 +2,35 @@
 
 from array import array
 from bisect import bisect_right
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from bus.errors import HouseError, SettingsError
 from schema import exchange
-from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
+from schema.exchange import (
+    OrderReport,
+    ReportPushed,
+    SendCancel,
+    SendOrder,
+    SendPair,
+    VenueTrade,
+)
 from schema.head import Effect, Local
-from schema.market import Bar, Quote
+from schema.market import Bar, Instrument
 from schema.units import MS_NS, to_text
 from services.backtest.columns import EXP, Columns, rescaled
-from services.backtest.exchange import Balances, Look, answered, refused, unknown
+from services.backtest.days import Day, Minute, day_of, quoted
+from services.backtest.exchange import Balances, Look, answered, pair_refused, refused, unknown
+from services.backtest.filters import limits_of
 from services.backtest.history import History
-from services.backtest.words import push_of, report_of, ticket_of, trade_of
+from services.backtest.words import pair_of, push_of, report_of, ticket_of, trade_of
 from services.venue.account import EXP as MONEY_EXP
 from services.venue.account import Terms
 from services.venue.barfile import BarFile
-from services.venue.book import Last, last_of, top_behind, tops_behind
-from services.venue.columns import DAY_MS, MINUTE_MS, Facts, Tape
+from services.venue.book import Last, last_of, top_behind
+from services.venue.columns import DAY_MS, MINUTE_MS, Facts
 from services.venue.desk import Desk
 from services.venue.market import Market
 from services.venue.matching import Lane, bounds
@@ -67,32 +76,6 @@ def _file_of(columns: Columns) -> BarFile:
         0,
         *(array("q", np.ascontiguousarray(row, np.int64).tobytes()) for row in rows),
     )
-
-
-class Minute(msgspec.Struct, frozen=True, gc=False):
-    """The top of the book at the beginning of a minute, and when the last trade was."""
-
-    traded_ms: int
-    bid_px: int
-    bid_qty: int
-    ask_px: int
-    ask_qty: int
-
-
-class Day(NamedTuple):
-    """A day's trades as plain numbers, and the tops at its whole minutes, where bars close."""
-
-    day: int
-    first_id: int
-    times_ms: list[int]
-    prices: list[int]
-    sold: list[bool]
-    minutes: list[Minute]
-
-    def at(self, place: int) -> Last:
-        """Return one of them."""
-        at_ms, px, sold = self.times_ms[place], self.prices[place], self.sold[place]
-        return Last(self.first_id + place, at_ms, px, sold)
 
 
 class Sight(NamedTuple):
@@ -143,6 +126,8 @@ class DeskExchange:
         match effect:
             case SendOrder():
                 return self._place(effect)
+            case SendPair():
+                return self._place_pair(effect)
             case SendCancel():
                 return self._cancel(effect)
         return answered(effect, self, self.desk.at_ms)
@@ -163,7 +148,7 @@ class DeskExchange:
         if last is None:
             return None, now_ns
         top = top_behind(facts, last, at_ms)
-        return _quote(facts, Minute(last.at_ms, *top.bid, *top.ask), now_ns)
+        return quoted(facts, Minute(last.at_ms, *top.bid, *top.ask), now_ns)
 
     def look_at(self, bar: Bar) -> Look:
         """Return the top of the book at a bar's close."""
@@ -172,7 +157,13 @@ class DeskExchange:
         minutes = self._day(facts, now_ns // MS_NS).minutes
         if rest_ms or not minutes or minutes[minute].traded_ms * MS_NS > now_ns:
             return self.look(bar.symbol, now_ns)
-        return _quote(facts, minutes[minute], now_ns)
+        return quoted(facts, minutes[minute], now_ns)
+
+    def follow(self, instrument: Instrument) -> None:
+        """Hold orders against an instrument's filters from now on; open ones stay as they are."""
+        facts = self._facts[instrument.symbol]
+        facts = replace(facts, own=limits_of(instrument), status=instrument.status)
+        self._facts[facts.symbol] = self.market.facts[facts.id] = facts
 
     def ring_again(self) -> None:
         """Do nothing: the book stays as it was, and fills go on."""
@@ -252,38 +243,20 @@ class DeskExchange:
         report = report_of(facts, order)
         return exchange.OrderPlaced(effect_id=effect.effect_id, report=report, trades=trades)
 
+    def _place_pair(self, effect: SendPair) -> Local:
+        facts = self._facts[effect.stop.symbol]
+        try:
+            pair = self.desk.place_pair(pair_of(facts, effect))
+        except Refusal as refusal:
+            return pair_refused(effect, refusal.code, refusal.msg)
+        reports = tuple(report_of(facts, self.desk.records.orders[leg]) for leg in pair.legs)
+        return exchange.PairPlaced(effect_id=effect.effect_id, reports=reports)
+
     def _cancel(self, effect: SendCancel) -> Local:
         facts = self._facts[effect.symbol]
         order = self.desk.records.open_named(facts.id, effect.client_order_id)
         if order is None:
             return unknown(effect)
-        (ended,), _ = self.desk.cancel(order)
+        legs, _ = self.desk.cancel(order)  # Of a pair, both.
+        ended = next(leg for leg in legs if leg.id == order.id)
         return exchange.CancelDone(effect_id=effect.effect_id, report=report_of(facts, ended))
-
-
-def day_of(facts: Facts, day: int, tape: Tape) -> Day:
-    """Return a day's tape as plain numbers."""
-    minutes: list[Minute] = []
-    if len(tape):
-        at_ms = day * DAY_MS + np.arange(0, DAY_MS, MINUTE_MS, dtype=np.int64)
-        columns = [column.tolist() for column in tops_behind(facts, tape, at_ms)]
-        minutes = [Minute(*row) for row in zip(*columns, strict=True)]
-    trades = tape.at_ms.tolist(), tape.px.tolist(), tape.maker.tolist()
-    return Day(day, tape.first_id, *trades, minutes)
-
-
-def _quote(facts: Facts, top: Minute, now_ns: int) -> Look:
-    silent_ns = now_ns - top.traded_ms * MS_NS
-    if top.bid_px <= 0:
-        return None, silent_ns
-    quote = Quote(
-        ts_event=now_ns,
-        symbol=facts.symbol,
-        bid_px=top.bid_px,
-        bid_qty=top.bid_qty,
-        ask_px=top.ask_px,
-        ask_qty=top.ask_qty,
-        px_exp=facts.px_exp,
-        qty_exp=facts.qty_exp,
-    )
-    return quote, silent_ns

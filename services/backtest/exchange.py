@@ -5,13 +5,20 @@ of the bars. Time moves up to the first moment at which something came of it, so
 of a fill when the exchange is already further than they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from schema import exchange
-from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
+from schema.exchange import (
+    OrderReport,
+    ReportPushed,
+    SendCancel,
+    SendOrder,
+    SendPair,
+    VenueTrade,
+)
 from schema.head import Effect, Local
-from schema.market import Bar, Quote
+from schema.market import Bar, Instrument, Quote
 
 Balances = tuple[tuple[str, str, str], ...]
 """Asset, free and locked."""
@@ -48,6 +55,9 @@ class Exchange(Protocol):
 
     def look_at(self, bar: Bar) -> Look:
         """Return the top of the book at a bar's close."""
+
+    def follow(self, instrument: Instrument) -> None:
+        """Hold orders against an instrument's filters from now on, if any are asked for here."""
 
     def ring_again(self) -> None:
         """Let what is still open at the end be filled, where it otherwise never would."""
@@ -115,6 +125,17 @@ def refused(effect: SendOrder, code: int, text: str) -> exchange.OrderRefused:
     )
 
 
+def pair_refused(effect: SendPair, code: int, text: str) -> exchange.PairRefused:
+    """Return that neither of two orders was taken."""
+    return exchange.PairRefused(
+        effect_id=effect.effect_id,
+        client_order_ids=(effect.stop.client_order_id, effect.target.client_order_id),
+        symbol=effect.stop.symbol,
+        code=code,
+        text=text,
+    )
+
+
 def unknown(effect: SendCancel) -> exchange.CancelRefused:
     """Return that there is no such order to cancel."""
     return exchange.CancelRefused(
@@ -124,7 +145,3 @@ def unknown(effect: SendCancel) -> exchange.CancelRefused:
         code=-2011,
         text="Unknown order sent.",
     )
-
-
-Maker = Callable[[int], Exchange]
-"""Makes the exchange of a run that begins at a time."""

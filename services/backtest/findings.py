@@ -180,7 +180,7 @@ def shown(answer: bytes) -> str:
     if target is None:
         return plain(answer.decode(errors="replace").lstrip("!?"))
     default = type(target)(target.kind)
-    names = ("size", "limit", "stop", "take", "expires", "why")
+    names = [name for name in type(target).__struct_fields__ if name != "kind"]
     values = ((name, getattr(target, name)) for name in names)
     told = ", ".join(
         f"{name} {value:.8g}" if isinstance(value, float) else f"{name} {value}"

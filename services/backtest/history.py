@@ -1,10 +1,10 @@
-"""The recorded market of a run: its base bars by symbol, and the bars that are said of them.
+"""The recorded market of a run: base bars by symbol, the bars that are said of them, filters.
 
 Only what somebody needs is said. Longer bars are folded as ingest folds them; at the same close
 the shorter timeframe comes first, and of one timeframe the symbols in the order of the settings.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from heapq import merge
 from operator import attrgetter
@@ -12,11 +12,13 @@ from operator import attrgetter
 import msgspec
 
 from bus.errors import HouseError
-from schema.instruments import instrument_of
+from schema.instruments import at
+from schema.listing import instrument_of
 from schema.market import Bar, Instrument
 from schema.settings import TIMEFRAMES_NS
 from schema.units import MS_NS, iso
 from services.backtest.columns import Columns, fold
+from services.backtest.filters import fitted, passed, that_hold
 from services.venue.columns import Facts
 from services.venue.payload import symbol_row
 
@@ -73,19 +75,51 @@ class Track(msgspec.Struct, frozen=True):
 
 
 class History:
-    """Base bars of every symbol of a run, in the order of the settings."""
+    """Base bars of every symbol of a run, in the order of the settings.
 
-    def __init__(self, base: Mapping[str, Columns]) -> None:
+    `versions` are the exchange's filters as they were, oldest first; of a symbol without any they
+    are made of its bars.
+    """
+
+    def __init__(
+        self,
+        base: Mapping[str, Columns],
+        versions: Mapping[str, Sequence[Instrument]] | None = None,
+    ) -> None:
         assert base, "a run is of some symbol"
         self.base = dict(base)
         self.symbols = tuple(self.base)
         self.facts = {symbol: facts_of(symbol, columns) for symbol, columns in base.items()}
         self.first_ns = min(columns.first_ns for columns in base.values())
         self.end_ns = max(columns.end_ns for columns in base.values())
+        known = versions or {}
+        self._versions = {
+            symbol: that_hold(known[symbol], self.first_ns, self.end_ns)
+            for symbol in self.base
+            if known.get(symbol)
+        }
 
     def instruments(self, now_ns: int) -> list[Instrument]:
-        """Return what the venue lists."""
-        return [instrument_of(symbol_row(facts), now_ns) for facts in self.facts.values()]
+        """Return what the venue lists at a time."""
+        known = {one.symbol: one for one in self.known(now_ns)}
+        return [
+            known.get(symbol) or instrument_of(symbol_row(facts), now_ns)
+            for symbol, facts in self.facts.items()
+        ]
+
+    def known(self, now_ns: int) -> list[Instrument]:
+        """Return the filters of a time, of the symbols of which the exchange's own are known."""
+        found = ((symbol, at(versions, now_ns)) for symbol, versions in self._versions.items())
+        return [fitted(one, self.facts[symbol], now_ns) for symbol, one in found if one]
+
+    def changes(self, start_ns: int, stop_ns: int) -> list[Instrument]:
+        """Return the filters that come into force in (start, stop], in the order of their time."""
+        found = [
+            fitted(one, self.facts[symbol], one.ts_event)
+            for symbol, versions in self._versions.items()
+            for one in passed(versions, start_ns, stop_ns)
+        ]
+        return sorted(found, key=_close)
 
     def span(self, from_ns: int | None, to_ns: int | None, bars: int = 0) -> tuple[int, int]:
         """Return the stretch that is played: whole base bars, the first `bars` of them, or all."""
@@ -111,13 +145,15 @@ class History:
         return [Track(n, symbol, self._bars(symbol, tf)) for n, (symbol, tf) in enumerate(ranked)]
 
     def digest(self) -> str:
-        """Return a hash of all base bars."""
+        """Return a hash of all base bars, and of the filters that are known of their time."""
         found = blake2b(digest_size=HASH_BYTES)
         for symbol, columns in self.base.items():
             exps = (columns.px_exp, columns.qty_exp, columns.money_exp)
             found.update(repr((symbol, columns.timeframe, exps)).encode())
             for column in columns.rows():
                 found.update(column.tobytes())
+        for versions in self._versions.values():
+            found.update(msgspec.msgpack.encode(versions))
         return found.hexdigest()
 
     def _rank(self, wanted: tuple[str, str]) -> tuple[int, int]:
@@ -150,3 +186,8 @@ def in_order(tracks: list[Track], start_ns: int, stop_ns: int) -> Iterator[Bar]:
     if len(tracks) == 1:
         return tracks[0].closed(start_ns, stop_ns)
     return merge(*(track.closed(start_ns, stop_ns) for track in tracks), key=_close)
+
+
+def with_changes(bars: Iterator[Bar], changes: Sequence[Instrument]) -> Iterator[Bar | Instrument]:
+    """Yield bars and changed filters in the order of their time; filters hold at their moment."""
+    return merge(changes, bars, key=_close) if changes else bars

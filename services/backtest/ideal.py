@@ -8,19 +8,30 @@ and the next bar that opens after they were placed is the first that can reach t
 share of what is paid, in the quote asset, rounded to 1e-8.
 """
 
+from typing import Literal
+
 from schema import exchange
-from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
+from schema.exchange import (
+    OrderReport,
+    ReportPushed,
+    SendCancel,
+    SendOrder,
+    SendPair,
+    VenueTrade,
+)
 from schema.head import Effect, Local
-from schema.market import Bar
+from schema.market import Bar, Instrument
 from schema.units import MS_NS, to_text
-from services.backtest.exchange import Balances, Look, answered, refused, unknown
+from services.backtest.exchange import Balances, Look, answered, pair_refused, refused, unknown
 from services.backtest.history import History
 from services.backtest.lane import Lane, Order, charge, worth
 from services.venue.account import EXP, Terms
 
 MARKET = "market"
-RESTS = frozenset({"market", "limit", "limit_maker", "stop", "take_profit"})
+RESTS = frozenset({"market", "limit", "limit_maker", "stop", "stop_limit", "take_profit"})
 ONCE = frozenset({"IOC", "FOK"})
+CROSSES = (-2010, "The relationship of the prices for the orders is not correct.")
+TAKES = (-2010, "Order would immediately match and take.")
 POOR = (-2010, "Account has insufficient balance for requested action.")
 NOTHING: tuple[ReportPushed, ...] = ()
 
@@ -39,13 +50,17 @@ class IdealExchange:
         self._orders: dict[str, Order] = {}
         self._trades: list[VenueTrade] = []
         self._funds: dict[str, int] = dict(terms.opening)
+        self._pushed: list[ReportPushed] = []
 
     @property
     def idle(self) -> bool:
-        return not self._busy
+        return not self._busy and not self._pushed
 
     def pass_time(self, until_ns: int) -> tuple[ReportPushed, ...]:
         """Go on to a time, or to the first moment of which there is something to tell."""
+        if pushed := tuple(self._pushed):
+            self._pushed.clear()
+            return pushed
         while self._busy:
             lane = min(self._busy, key=Lane.next_event)
             at_ns, opens = lane.next_event()
@@ -62,6 +77,8 @@ class IdealExchange:
         match effect:
             case SendOrder():
                 return self._place(effect)
+            case SendPair():
+                return self._place_pair(effect)
             case SendCancel():
                 return self._cancel(effect)
         return answered(effect, self, self.at_ns // MS_NS)
@@ -88,6 +105,9 @@ class IdealExchange:
         lane = self._lanes[bar.symbol]
         px = lane.open_after(bar.ts_event) if self._at_open else 0
         return lane.quote(px or bar.close, bar.ts_event), 0
+
+    def follow(self, instrument: Instrument) -> None:
+        """Do nothing: it takes whatever its owner can pay."""
 
     def ring_again(self) -> None:
         """Fill what is still open at the end once more at the last bar's open."""
@@ -121,6 +141,8 @@ class IdealExchange:
         lane = self._lanes[intent.symbol]
         order = Order(len(self._orders) + 1, intent, lane.facts, self.at_ns)
         px = lane.px_at(self.at_ns)
+        if order.kind == "limit_maker" and self._taken_at_once(order, px):
+            return refused(effect, *TAKES)
         if not self._affords(order, max(px, order.px, order.stop_px)):
             return refused(effect, *POOR)
         self._orders[intent.client_order_id] = order
@@ -132,6 +154,23 @@ class IdealExchange:
             self._keep(lane, order)
         report = order.report()
         return exchange.OrderPlaced(effect_id=effect.effect_id, report=report, trades=trades)
+
+    def _place_pair(self, effect: SendPair) -> Local:
+        lane, number = self._lanes[effect.stop.symbol], len(self._orders) + 1
+        stop = Order(number, effect.stop, lane.facts, self.at_ns)
+        target = Order(number + 1, effect.target, lane.facts, self.at_ns)
+        px = lane.px_at(self.at_ns)
+        lower, upper = (target.px, stop.stop_px) if stop.buys else (stop.stop_px, target.px)
+        if px and not lower < px < upper:
+            return pair_refused(effect, *CROSSES)
+        if not self._affords(stop, max(px, stop.stop_px, target.px)):
+            return pair_refused(effect, *POOR)
+        stop.other, target.other = target, stop
+        for leg in (stop, target):
+            self._orders[leg.intent.client_order_id] = leg
+            self._keep(lane, leg)
+        reports = (stop.report(), target.report())
+        return exchange.PairPlaced(effect_id=effect.effect_id, reports=reports)
 
     def _taken_at_once(self, order: Order, px: int) -> int:
         if order.kind == MARKET:
@@ -151,6 +190,7 @@ class IdealExchange:
             return unknown(effect)
         order.end("CANCELED", self.at_ns)
         self._drop(order)
+        self._pushed += self._freed(order, "CANCELED")
         return exchange.CancelDone(effect_id=effect.effect_id, report=order.report())
 
     def _drop(self, order: Order) -> None:
@@ -167,8 +207,25 @@ class IdealExchange:
         hit = lane.first_hit()
         if hit is None:
             lane.close_bar()
-            return NOTHING
+            return self._triggered(lane)
         return self._told(lane, [hit])
+
+    def _triggered(self, lane: Lane) -> tuple[ReportPushed, ...]:
+        pushed: list[ReportPushed] = []
+        for order in lane.newly_triggered():
+            pushed += self._freed(order, "EXPIRED")
+            pushed.append(ReportPushed(report=order.report(), execution="NEW"))
+        return tuple(pushed)
+
+    def _freed(self, order: Order, status: Literal["CANCELED", "EXPIRED"]) -> list[ReportPushed]:
+        """End the other of a pair, and return what is told of it."""
+        other = order.other
+        if other is None:
+            return []
+        order.other = other.other = None
+        other.end(status, self.at_ns)
+        self._drop(other)
+        return [ReportPushed(report=other.report(), execution=status)]
 
     def _told(self, lane: Lane, hits: list[tuple[Order, int]]) -> tuple[ReportPushed, ...]:
         pushed: list[ReportPushed] = []
@@ -180,6 +237,7 @@ class IdealExchange:
             else:
                 order.end(kind := "EXPIRED", self.at_ns)
             self._drop(order)
+            pushed += self._freed(order, "EXPIRED")
             pushed.append(ReportPushed(report=order.report(), execution=kind, trades=trades))
         return tuple(pushed)
 
@@ -208,7 +266,7 @@ class IdealExchange:
     def _locked(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for lane in self._busy:
-            for order in lane.orders:
+            for order in (one for one in lane.orders if one.counts):
                 asset, needed = order.need(order.px or order.stop_px, self._terms.taker_bps)
                 found[asset] = found.get(asset, 0) + needed
         return found

@@ -21,6 +21,7 @@ BPS_EXP = 4
 DEPTH = 10**6
 """Whole units on each side of a quote: an ideal market is as deep as one needs."""
 
+STOPS = frozenset({"stop", "stop_limit"})
 Status = Literal["NEW", "FILLED", "CANCELED", "EXPIRED"]
 
 
@@ -40,6 +41,8 @@ class Order:
         self.placed_ns = self.moved_ns = now_ns
         self.status: Status = "NEW"
         self.paid = 0
+        self.other: Order | None = None  # of a pair, of which one alone is done
+        self.triggered = self.told = False
 
     @property
     def open(self) -> bool:
@@ -48,7 +51,12 @@ class Order:
     @property
     def rests(self) -> bool:
         """Whether it is a limit that waited in the book."""
-        return not self.stop_px and self.px > 0
+        return self.px > 0 and (self.triggered or not self.stop_px)
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it needs is locked for it; a pair locks once."""
+        return self.other is None or self.number < self.other.number
 
     @property
     def units(self) -> int:
@@ -67,11 +75,15 @@ class Order:
         """Return the price at which a bar fills it; 0 when it does not reach it."""
         if self.kind == "market":
             return 0
-        px = self.stop_px or self.px
-        rises = self.buys == (self.kind == "stop")
-        if (high < px) if rises else (low > px):
-            return 0
-        return max(px, open_) if rises else min(px, open_)
+        if self.rests:
+            return _passed(self.px, (open_, high, low), rises=not self.buys)
+        px = _passed(self.stop_px, (open_, high, low), rises=self.buys == (self.kind in STOPS))
+        return px if not self.px else self._within(px)
+
+    def _within(self, px: int) -> int:
+        # A limit behind a trigger: where the price has jumped over it, it waits from then on.
+        self.triggered = px > 0
+        return px if (px <= self.px if self.buys else px >= self.px) else 0
 
     def fill(self, paid: int, now_ns: int) -> None:
         """Note that it is done."""
@@ -98,7 +110,7 @@ class Order:
             executed_quote=to_text(self.paid, EXP),
             limit_px=to_text(self.px, px_exp),
             stop_px=to_text(self.stop_px, px_exp),
-            working=not self.stop_px or self.status == "FILLED",
+            working=not self.stop_px or self.triggered or self.status == "FILLED",
             update_ms=self.moved_ns // MS_NS,
         )
 
@@ -121,6 +133,14 @@ class Order:
             at_ms=now_ns // MS_NS,
             client_order_id=self.intent.client_order_id,
         )
+
+
+def _passed(px: int, bar: tuple[int, int, int], *, rises: bool) -> int:
+    """Return where a bar of this open, high and low comes past a price; 0 where it does not."""
+    open_, high, low = bar
+    if (high < px) if rises else (low > px):
+        return 0
+    return max(px, open_) if rises else min(px, open_)
 
 
 class Lane:
@@ -180,6 +200,13 @@ class Lane:
             if px := order.hit(*sides):
                 return order, px
         return None
+
+    def newly_triggered(self) -> list[Order]:
+        """Return the orders of which the bar has only reached the trigger, each once."""
+        found = [order for order in self.orders if order.triggered and not order.told]
+        for order in found:
+            order.told = True
+        return found
 
     def close_bar(self) -> None:
         """Pass a close."""

@@ -15,7 +15,8 @@ from schema.orders import Fill
 from schema.strategy import Offer, StrategyLoaded, StrategyRetired, StrategyState
 from schema.trading import Decision
 from schema.units import MINUTE_NS, ceil_to
-from services.engine.books import CHANGES, FOLDS, orders_of, slot_of
+from services.engine.books import CHANGES, FOLDS
+from services.engine.orders import orders_of, slot_of
 from services.engine.sizing import as_float, closable
 from services.engine.state import Books, slot_key
 

@@ -12,12 +12,13 @@ import numpy as np
 from bus.house import House
 from schema.forecast import Forecast
 from schema.head import Message
-from schema.market import Bar
+from schema.market import Bar, Instrument
 from schema.settings import TIMEFRAMES_NS, WEEK_MS, Settings
 from schema.strategy import Offer, StrategiesOffered, StrategyState
 from schema.units import DAY_NS, MS_NS, SECOND_NS, ceil_scale
 from services.backtest.columns import Columns, rescaled
 from services.backtest.desk import DeskExchange, replayed
+from services.backtest.filters import read_versions
 from services.backtest.history import History, in_order
 from services.backtest.parity_day import BarKey, Day, Stretch
 from services.backtest.plan import SNAPSHOT_S
@@ -101,6 +102,8 @@ def run_again(house: House, day: Day, stretch: Stretch) -> Ran:
     listed = [one for one in history.instruments(start_ns) if one.symbol in history.base]
     stale_ns = settings.ingest.stale_data_ms * MS_NS
     exchange = DeskExchange(market, terms, start_ns - LEAD_NS)
+    for one in history.known(start_ns):
+        exchange.follow(one)
     scene = Scene(exchange, tuple(listed), frozenset(offer.symbols), stale_ns)
     words: list[Message] = []
     engine, gateway = Engine(settings, house.world, Bare()), Gateway(settings, house.world)
@@ -119,12 +122,13 @@ def run_again(house: House, day: Day, stretch: Stretch) -> Ran:
     for bar in in_order(tracks, max(history.first_ns, known_ns), start_ns):
         show.teach(bar)
     foreseen = [one for one in day.forecasts if start_ns < one.ts_event < stop_ns]
-    heard = _hear(show, merge(in_order(tracks, start_ns, stop_ns - 1), foreseen, key=_at))
+    bars, changes = in_order(tracks, start_ns, stop_ns - 1), history.changes(start_ns, stop_ns - 1)
+    heard = _hear(show, merge(changes, bars, foreseen, key=_at))
     show.wait(stop_ns)
     return Ran(tuple(words), heard, stop_ns, needs, tape, market, history)
 
 
-def _hear(show: Play, said: Iterator[Bar | Forecast]) -> dict[BarKey, Bar]:
+def _hear(show: Play, said: Iterator[Bar | Forecast | Instrument]) -> dict[BarKey, Bar]:
     heard: dict[BarKey, Bar] = {}
     for one in said:
         if isinstance(one, Bar):
@@ -167,7 +171,8 @@ def _history(
     symbols = settings.ingest.symbols or settings.venue.symbol
     ordered = [symbol for symbol in symbols if symbol in wanted]
     ordered += sorted(wanted.difference(ordered))
-    return History({symbol: read_shelf(shards, symbol, *span_ns) for symbol in ordered})
+    base = {symbol: read_shelf(shards, symbol, *span_ns) for symbol in ordered}
+    return History(base, read_versions((shards,), ordered))
 
 
 def _market(

@@ -9,6 +9,7 @@ from bus.errors import HouseError
 from bus.house import House, open_house
 from schema.settings import WEEK_MS, RunSettings, StrategySettings
 from services.backtest.columns import Columns
+from services.backtest.filters import read_versions
 from services.backtest.history import History
 from services.backtest.sheet import QUOTES, Grain, read_sheet, symbol_of
 from services.backtest.shelf import read_shelf
@@ -30,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     symbols: tuple[str, ...] = ()  # of the files, one each; or those of the shards
     shards: Path | None = None
     history: tuple[Path, ...] = ()  # places behind the shards
+    listed: tuple[Path, ...] = ()  # other databases that know the filters of those days
     from_ns: int | None = None
     to_ns: int | None = None
     bars: int = 0  # the first ones alone; 0: all
@@ -78,7 +80,10 @@ def symbols_of(
 
 
 def opened(plan: Plan, grain: Grain, symbols: tuple[str, ...], before_ns: int = 0) -> History:
-    """Return the bars of a plan; of the shards those of a while before it too."""
+    """Return the bars of a plan; of the shards those of a while before it too.
+
+    Of a file nobody knows which exchange's filters were its own; of the shards their own are.
+    """
     base: dict[str, Columns] = {}
     if plan.files:
         for symbol, file in zip(symbols, plan.files, strict=True):
@@ -89,7 +94,8 @@ def opened(plan: Plan, grain: Grain, symbols: tuple[str, ...], before_ns: int = 
     start_ns, stop_ns = max(0, (plan.from_ns or 0) - before_ns), plan.to_ns or NEVER_NS
     for symbol in symbols:
         base[symbol] = read_shelf(plan.shards, symbol, start_ns, stop_ns, plan.history)
-    return History(base)
+    places = plan.shards, *(place / "db" for place in plan.history), *plan.listed
+    return History(base, read_versions(places, symbols))
 
 
 def grain_of(own: RunSettings) -> Grain:

@@ -119,6 +119,8 @@ class Play:
     def hear(self, message: Message) -> None:
         """Go on to when something was said that no core of the run says, and let it be heard."""
         self.wait(message.ts_event)
+        if isinstance(message, Instrument):
+            self._exchange.follow(message)
         if effects := self._stage.say(message, self.now_ns):
             self._do(effects)
             self._settle()
@@ -141,6 +143,12 @@ class Play:
         # What takes no time has happened when the bar is over.
         while self._due and self._due[0][0] <= self.now_ns:
             self._happen()
+            if not self._way_ns:
+                self._told_at_once()
+
+    def _told_at_once(self) -> None:
+        for report in self._exchange.pass_time(self.now_ns):
+            self._later(self.now_ns, report)
 
     def _pass(self, until_ns: int) -> None:
         while True:

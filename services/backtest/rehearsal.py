@@ -21,6 +21,7 @@ from schema.orders import (
     Fill,
     OrderAccepted,
     OrderCanceled,
+    OrderExpired,
     OrderPendingCancel,
     OrderSubmitted,
 )
@@ -29,6 +30,7 @@ from schema.strategy import Offer, StrategiesOffered
 from schema.trading import CancelIntent, Decision, OrderIntent, StrategyFailed, Verdict
 from schema.units import DAY_NS, notional
 from services.backtest.history import History, in_order
+from services.backtest.resting import Resting
 from services.backtest.witness import Witness
 from services.engine.core import Engine
 from services.engine.hearing import series_key
@@ -43,7 +45,15 @@ CASH_EXP = 2
 CASH_TIMES = 10
 """The account has so many times the budget: what is looked at is never short of money."""
 
-ORDERS = (Deposit, Fill, OrderAccepted, OrderCanceled, OrderPendingCancel, OrderSubmitted)
+ORDERS = (
+    Deposit,
+    Fill,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderPendingCancel,
+    OrderSubmitted,
+)
 """What the gateway says, which the engine folds."""
 
 _at = attrgetter("ts_event")
@@ -75,26 +85,6 @@ class Task(msgspec.Struct, frozen=True):
             if message.ts_event > until_ns:
                 return
             yield message
-
-
-class Resting(msgspec.Struct, frozen=True):
-    """A limit or a stop that waits."""
-
-    intent: OrderIntent
-    at_ns: int
-
-    def fill_px(self, bar: Bar) -> int:
-        """Return the price at which a bar fills it; 0: it does not."""
-        intent, buys = self.intent, self.intent.side == "buy"
-        if bar.open_ns < self.at_ns or bar.symbol != intent.symbol:
-            return 0
-        if intent.order_type == "stop":
-            px = intent.stop_px
-            hit = bar.high >= px if buys else bar.low <= px
-            return (max if buys else min)(px, bar.open) if hit else 0
-        px = intent.limit_px
-        hit = bar.low <= px if buys else bar.high >= px
-        return (min if buys else max)(px, bar.open) if hit else 0
 
 
 def _silent(_share: float) -> None:
@@ -230,21 +220,41 @@ class Rehearsal:
         self._hear(OrderAccepted(**named, symbol=symbol, venue_order_id="1"))
         if intent.order_type == "market":
             self._fill(intent, self._prices[symbol])
+        elif intent.time_in_force != "GTC":
+            self._at_once(intent, self._prices[symbol])
         else:
             self._resting[intent.client_order_id] = Resting(intent, self.now_ns)
+
+    def _at_once(self, intent: OrderIntent, px: int) -> None:
+        reached = px <= intent.limit_px if intent.side == "buy" else px >= intent.limit_px
+        if reached and not intent.stop_px:
+            self._fill(intent, px)
+        else:
+            named = self._named(intent.client_order_id)
+            self._hear(OrderExpired(**named, symbol=intent.symbol))
 
     def _named(self, order_id: str) -> dict[str, Any]:
         return {"ts_event": self.now_ns, "client_order_id": order_id}
 
     def _cancel(self, cancel: CancelIntent) -> None:
-        if self._resting.pop(cancel.client_order_id, None) is None:
+        resting = self._resting.pop(cancel.client_order_id, None)
+        if resting is None:
             return
         named = self._named(cancel.client_order_id)
         self._hear(OrderPendingCancel(**named, symbol=cancel.symbol, reason=""))
+        self._end_other(resting.intent, OrderCanceled)
         self._hear(OrderCanceled(**named, symbol=cancel.symbol))
+
+    def _end_other(
+        self, intent: OrderIntent, kind: type[OrderCanceled] | type[OrderExpired]
+    ) -> None:
+        # Of a pair one alone is done.
+        if self._resting.pop(intent.oco, None) is not None:
+            self._hear(kind(**self._named(intent.oco), symbol=intent.symbol))
 
     def _fill(self, intent: OrderIntent, px: int) -> None:
         self._resting.pop(intent.client_order_id, None)
+        self._end_other(intent, OrderExpired)
         self._trades += 1
         instrument = self._instruments[intent.symbol]
         exp = instrument.px_exp + instrument.qty_exp

@@ -21,7 +21,7 @@ from schema.units import DAY_NS, MS_NS, to_int
 from services.backtest.desk import DeskExchange, replayed
 from services.backtest.exchange import Exchange
 from services.backtest.figures import About
-from services.backtest.history import History, in_order
+from services.backtest.history import History, in_order, with_changes
 from services.backtest.ideal import IdealExchange
 from services.backtest.plan import Plan, grain_of, house_of, opened, symbols_of
 from services.backtest.play import Cast, Play, Scene
@@ -123,7 +123,7 @@ def play(
     needs = part.needs(settings.predictor.timeframe)
     exchange = _exchange(settings, part, history, start_ns)
     tracks = history.tracks(needs)
-    instruments = _listed(history, part, start_ns)
+    instruments = _as_filled(history.instruments(start_ns), part)
     tally = Tally(instruments, to_int(f"{part.offer.budget:.8f}", MONEY_EXP), start_ns)
     cast = _cast(settings, world, part)
     traded = frozenset(part.offer.symbols)
@@ -134,8 +134,13 @@ def play(
     for bar in in_order(tracks, known_ns, start_ns):
         show.teach(bar)
     own, last, number = part.kind.timeframe, None, 0
-    for bar in in_order(tracks, start_ns, stop_ns):
-        show.close(bar)
+    changes = _as_filled(history.changes(start_ns, stop_ns), part)
+    for said in with_changes(in_order(tracks, start_ns, stop_ns), changes):
+        if isinstance(said, Instrument):
+            show.hear(said)
+            tally.follow(said)
+            continue
+        show.close(bar := said)
         if bar.timeframe == own and bar.symbol in traded:
             tally.sample(bar)
             last, number = bar, number + 1
@@ -163,13 +168,15 @@ def _exchange(settings: Settings, part: Part, history: History, start_ns: int) -
     if part.own.fills == "book":
         market = replayed(history, settings.venue.seed)
         history.facts = {facts.symbol: facts for facts in market.facts.values()}
-        return DeskExchange(market, terms, start_ns)
+        desk = DeskExchange(market, terms, start_ns)
+        for instrument in history.known(start_ns):
+            desk.follow(instrument)
+        return desk
     return IdealExchange(history, terms, start_ns, at_open=part.own.fills == "next_open")
 
 
-def _listed(history: History, part: Part, now_ns: int) -> tuple[Instrument, ...]:
+def _as_filled(found: list[Instrument], part: Part) -> tuple[Instrument, ...]:
     """Return what can be traded; who fills at known prices asks for no smallest order."""
-    found = history.instruments(now_ns)
     if part.own.fills == "book":
         return tuple(found)
     return tuple(msgspec.structs.replace(one, min_notional=0) for one in found)

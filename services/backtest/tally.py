@@ -89,6 +89,10 @@ class Tally:
         if count is not None:
             count(message)
 
+    def follow(self, instrument: Instrument) -> None:
+        """Count as dust from now on what an instrument's filters leave."""
+        self.lanes[instrument.symbol].instrument = instrument
+
     def sample(self, bar: Bar) -> None:
         """Take the strategy's worth at a bar's close."""
         at_ns, worth, prices = self.at_ns, self._worths[bar.symbol], self.prices[bar.symbol]

@@ -12,7 +12,7 @@ from schema.forecast import Forecast
 from schema.market import Bar
 from schema.trading import Decision
 from services.backtest.outside import LOADING, Outside
-from services.engine.boundary import Guard
+from services.engine.boundary import PRICES, Guard
 from services.engine.loading import migrated
 from services.engine.plain import plain
 from services.engine.roster import Cast
@@ -180,9 +180,9 @@ def target_of(answer: bytes) -> Target | None:
 
 def _plainly_said(target: Target) -> Target:
     # As the boundary hands it on: whoever writes 1 means 1.0.
-    if type(target.size) is type(target.stop) is type(target.take) is type(target.limit) is float:
+    names = ("size", *PRICES)
+    if all(type(getattr(target, name)) is float for name in names):
         return target
-    names = ("size", "limit", "stop", "take")
     numbers = {name: float(getattr(target, name)) for name in names}
     return msgspec.structs.replace(target, **numbers)
 

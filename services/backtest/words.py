@@ -1,16 +1,20 @@
 """What the desk did, in the words that the gateway's edge brings home."""
 
-from schema.exchange import OrderReport, ReportPushed, SendOrder, VenueTrade
+from schema.exchange import OrderReport, ReportPushed, SendOrder, SendPair, VenueTrade
 from schema.instruments import VENUE_TYPES
+from schema.trading import OrderIntent
 from schema.units import rescale, to_text
 from services.venue.account import EXP
 from services.venue.columns import Facts
-from services.venue.orders import STOPPED, Fill, Order, Report, Ticket
+from services.venue.orders import STOPPED, Fill, Order, PairTicket, Report, Ticket
 
 
 def ticket_of(facts: Facts, effect: SendOrder) -> Ticket:
     """Return the order that the gateway sends, as the desk takes it."""
-    intent = effect.intent
+    return _ticket(facts, effect.intent)
+
+
+def _ticket(facts: Facts, intent: OrderIntent) -> Ticket:
     return Ticket(
         symbol=facts.id,
         side="BUY" if intent.side == "buy" else "SELL",
@@ -21,6 +25,13 @@ def ticket_of(facts: Facts, effect: SendOrder) -> Ticket:
         stop_px=rescale(intent.stop_px, intent.px_exp, EXP),
         client_id=intent.client_order_id,
     )
+
+
+def pair_of(facts: Facts, effect: SendPair) -> PairTicket:
+    """Return the pair that the gateway sends, as the desk takes it."""
+    stop, target = _ticket(facts, effect.stop), _ticket(facts, effect.target)
+    above, below = (target, stop) if effect.stop.side == "sell" else (stop, target)
+    return PairTicket(above=above, below=below)
 
 
 def report_of(facts: Facts, order: Order) -> OrderReport:

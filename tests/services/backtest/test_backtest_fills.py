@@ -189,7 +189,7 @@ def test_an_order_that_must_not_wait_expires_at_once() -> None:
     market.told(1)
     placed = market.sends("buy", order_type="limit", limit_px=50, time_in_force="IOC")
     assert placed.report.status == "EXPIRED"
-    assert isinstance(market.sends("buy", order_type="stop_limit", stop_px=9), OrderRefused)
+    assert isinstance(market.sends("buy", order_type="take_profit_limit"), OrderRefused)
 
 
 def test_a_cancelled_order_is_gone_and_questions_are_answered() -> None:
