@@ -11,7 +11,8 @@ from services.venue.listing import origin_ns
 
 def build(house: House, clock: Clock) -> Parts:
     """Compose the venue with the market that the settings name."""
-    return Parts(core=Venue(), edge=open_exchange(house, clock))
+    edge = open_exchange(house, clock)
+    return Parts(core=Venue(plays=edge is not None), edge=edge)
 
 
 if __name__ == "__main__":

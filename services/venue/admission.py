@@ -4,10 +4,11 @@ from msgspec.structs import replace
 
 from schema.units import floor_scale
 from services.venue import filters, matching, pairs
-from services.venue.account import EXP, need, units
+from services.venue.account import EXP, Balance, need, units
 from services.venue.book import Book
 from services.venue.clerk import made_id
-from services.venue.columns import Facts
+from services.venue.columns import MINUTE_MS, Facts
+from services.venue.limits import UNIT
 from services.venue.market import Market
 from services.venue.orders import NO_LIST, NOT_WORKING, STOPPED, Order, PairTicket, Ticket
 from services.venue.params import Refusal
@@ -31,7 +32,7 @@ class Admission:
         """Return the order that a ticket asks for, or refuse it."""
         order = self._draft(ticket, self._records.next_order)
         self._check(order)
-        filters.check_count(len(self._records.waiting(order.symbol)))
+        self._check_standing(order)
         self._check_funds(order.asset, self._cost_of(order))
         return order
 
@@ -45,15 +46,17 @@ class Admission:
             self._check(leg)
         if above.client_id == below.client_id or ticket.client_id in self._standing():
             raise Refusal(-2010, DUPLICATE)
-        filters.check_count(len(self._records.waiting(above.symbol)), 2)
         facts = self._market.facts[above.symbol]
+        self._check_standing(above, below)
+        standing = {order.list_id for order in self._records.waiting(facts.id)} - {NO_LIST}
+        filters.check_lists(facts, len(standing) + 1)
         locked = max(need(facts, above), need(facts, below))
         self._check_funds(above.asset, locked)
         return above, below, locked
 
     def _draft(self, ticket: Ticket, number: int) -> Order:
         facts = self._market.facts[ticket.symbol]
-        filters.check(facts, ticket, floor_scale(self._last(facts.id), facts.px_exp, EXP))
+        filters.check(facts, ticket, self._average(facts))
         now_ms = self._records.at_ms
         order = Order(
             id=number,
@@ -91,6 +94,32 @@ class Admission:
         last = self._last(order.symbol)
         if last and not order.working and order.reached(last):
             raise Refusal(-2010, TRIGGERS)
+
+    def _check_standing(self, *fresh: Order) -> None:
+        facts = self._market.facts[fresh[0].symbol]
+        waiting = self._records.waiting(facts.id)
+        filters.check_count(facts, waiting, fresh)
+        if fresh[0].buys:
+            balance = self._records.account.balances.get(facts.base, Balance())
+            # Of a pair one alone is done.
+            bids = {
+                order.list_id if order.tied else -order.id: order.left
+                for order in waiting
+                if order.buys
+            }
+            wanted = units(facts, sum(bids.values()) + fresh[0].qty)
+            filters.check_position(facts, balance.free + balance.locked + wanted)
+
+    def _average(self, facts: Facts) -> int:
+        """Return the price of the last minutes weighted by quantity, with eight decimals."""
+        after_ms = self._records.at_ms - facts.limits.average_mins * MINUTE_MS
+        tape = self._market.tape(facts.id, after_ms, self._records.at_ms + 1)
+        if not len(tape) or not facts.limits.average_mins:
+            return floor_scale(self._last(facts.id), facts.px_exp, EXP)
+        # Not numpy's own: its products may leave 64 bits.
+        px, qty = tape.px.tolist(), tape.qty.tolist()
+        turnover = sum(one * part for one, part in zip(px, qty, strict=True))
+        return int(turnover * UNIT // (10**facts.px_exp * sum(qty)))
 
     def _standing(self) -> set[str]:
         standing = (o.list_id for o in self._records.all_open() if o.list_id != NO_LIST)

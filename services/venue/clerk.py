@@ -4,6 +4,7 @@ Each step moves the money with the order, so that what is locked is at any time 
 open orders need. A pair locks once for both of its orders; the first that moves ends the other.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ class Clerk:
 
     def __init__(self, market: Market, terms: Terms, records: Records) -> None:
         self.reports: list[Report] = []
+        self.limit: Callable[[Order], int] = _whole
         self._market = market
         self._terms = terms
         self._records = records
@@ -56,8 +58,11 @@ class Clerk:
         if order.buys and order.type in STOPPED - PRICED:
             budget = self._records.account.free(order.asset)
             taken = matching.within(self.facts(order), taken, budget)
+        spare = self.limit(order) if taken else 0
         for px, qty in taken:
-            order = self.fill(order, px, qty, maker=False)
+            if part := min(qty, spare):
+                order = self.fill(order, px, part, maker=False)
+            spare -= part
         if order.open and (order.type not in PRICED or order.tif != "GTC"):
             self.end(order, "EXPIRED")
         elif order.open:
@@ -165,6 +170,11 @@ class Clerk:
     def book(self, order: Order) -> Book:
         """Return the book that is displayed now."""
         return self._market.book(order.symbol, self._records.at_ms)
+
+
+def _whole(order: Order) -> int:
+    """Return how much of an order may trade at once: all of it."""
+    return order.left
 
 
 def made_id(kind: str, number: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.venue.limits import Limits, usual
 from services.venue.noise import Flags, Ints
 
 DAY_MS = 86_400_000
@@ -15,7 +16,7 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Facts:
-    """What never changes about one symbol."""
+    """What is known of one symbol before it trades."""
 
     symbol: str  # BTC/USDT
     px_exp: int
@@ -23,6 +24,13 @@ class Facts:
     grid: int  # distance of the book's levels, in ticks
     depth_lots: int  # usual size of a level
     key: int  # of the book's chance
+    own: Limits | None = None  # None: the usual ones
+    status: str = "TRADING"
+
+    @property
+    def limits(self) -> Limits:
+        """The numbers of its filters."""
+        return self.own or usual(self.quote, self.px_exp, self.qty_exp)
 
     @property
     def id(self) -> str:

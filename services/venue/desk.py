@@ -5,6 +5,8 @@ they end, never on where they were parted, so a venue that was dead catches up w
 An order is placed and cancelled at the time that was reached. What happened is taken by `drain`.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec.structs import replace
 
@@ -98,6 +100,15 @@ class Desk:
         name = cancel_id or made_id("cancel", self.records.numbers)
         return self._clerk.cancel(order, name), name
 
+    def limit_by(self, limit: Callable[[Order], int]) -> None:
+        """Ask from now on how much of an order may trade at once."""
+        self._clerk.limit = limit
+
+    def force(self, order: Order, qty: int) -> None:
+        """Trade a part of an open order at its own price, whatever the market does."""
+        assert order.open
+        self._clerk.fill(order, order.px or order.stop_px, qty, maker=True)
+
     def find(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
         """Return the order of that id, or else the newest one with that client id."""
         if order_id is None:
@@ -147,7 +158,8 @@ class Desk:
                     self._clerk.put(replace(order, ahead=ahead))
                 if got:
                     moved = self.records.orders[order.id]
-                    self._clerk.fill(moved, order.px, got, maker=True)
+                    part = min(got, self._clerk.limit(moved))
+                    self._clerk.fill(moved, order.px, part, maker=True)
         for order in self.records.waiting(symbol):
             if not order.working and order.reached(px) and self.records.orders[order.id].open:
                 self._clerk.trigger(order)

@@ -5,20 +5,27 @@ import errno
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from aiohttp import web
 
 from bus.clock import Clock
 from bus.errors import BusyError, SettingsError
 from bus.house import House
 from bus.service import Bridge, Edge
+from schema.head import Effect, Local
 from schema.settings import VenueSettings
 from schema.units import MS_NS, iso
 from services.venue.account import Terms, opening_of
 from services.venue.complaints import Complaints
-from services.venue.effects import Served
+from services.venue.effects import FaultsTold, ObeyFaults, Served
+from services.venue.faults import Asked, Faults
+from services.venue.faults_http import Outcome, after, asked_by, before
+from services.venue.faults_kinds import AFTER, BEFORE
+from services.venue.faults_words import obey
 from services.venue.ledger import Ledger, ledger_path, write_ledger
 from services.venue.listing import open_market
 from services.venue.market import Market
+from services.venue.requests import Requests, requests_path
 from services.venue.rest import Answer, Now, Rest
 from services.venue.sockets import Sockets
 from services.venue.store import account_path
@@ -74,6 +81,7 @@ class Exchange(Edge):
         self._rest = Rest(market)
         self._sockets = Sockets(market)
         self._complaints = Complaints()
+        self._faults = Faults()
         self._ended = False
         self._at_ms = 0  # how far the live streams have told
         self._requests = 0
@@ -83,9 +91,11 @@ class Exchange(Edge):
 
     async def run(self, bridge: Bridge) -> None:
         self._clock = bridge.clock
+        self._faults.now_ms = lambda: bridge.clock.mono_ns() // MS_NS
         self._at_ms = self._now_ms()
         path = account_path(self._path.parent)
-        self._teller = open_teller(self._market, self._terms, path, self._at_ms)
+        self._teller = open_teller(self._market, self._terms, path, self._at_ms, self._faults)
+        self._log = Requests(requests_path(self._path.parent))
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -104,6 +114,7 @@ class Exchange(Edge):
             self._keep(max(self._clock.market_ns(), self._at_ms * MS_NS))
             self._drop_all()
             await runner.cleanup()
+            self._log.close()
             self._teller.close()  # Not before the last request has been answered.
 
     def _application(self) -> web.Application:
@@ -127,26 +138,56 @@ class Exchange(Edge):
 
     async def _answer(self, request: web.Request) -> web.Response:
         self._requests += 1
+        at_ns = self._clock.wall_ns()
         call = self._teller.serves(request)
-        if call is None:
-            answer = self._shown(request)
-        else:
-            answer = await self._teller.answer(call, request, self._passed)
-        self._refused += answer.status != web.HTTPOk.status_code
+        asked = await asked_by(request, call)
+        outcome = await self._outcome(asked, call, request)
+        self._refused += outcome.status != web.HTTPOk.status_code
         wall_ns = self._clock.wall_ns()
-        headers = {"X-MBX-USED-WEIGHT-1M": str(self._weight.add(wall_ns, answer.weight))}
+        status = 0 if outcome.cut else outcome.status
+        self._log.put(asked, (at_ns // MS_NS, wall_ns // MS_NS), status, outcome.fault)
+        if outcome.cut and request.transport is not None:
+            request.transport.abort()
+        headers = {"X-MBX-USED-WEIGHT-1M": str(self._weight.add(wall_ns, outcome.weight))}
         if call in ORDER_CALLS:
             headers["X-MBX-ORDER-COUNT-10S"] = str(self._orders.add(wall_ns, 1))
         return web.Response(
-            status=answer.status,
-            body=answer.body,
-            content_type="application/json",
-            headers=headers,
+            status=outcome.status,
+            body=outcome.body,
+            content_type="text/html" if outcome.html else "application/json",
+            headers={**headers, **outcome.headers},
+        )
+
+    async def _outcome(self, asked: Asked, call: str | None, request: web.Request) -> Outcome:
+        await self._pause(asked, BEFORE)
+        outcome = before(self._faults, asked)
+        if outcome is None:
+            if call is None:
+                answer = self._shown(request)
+            else:
+                answer = await self._teller.answer(call, request, self._passed, asked)
+            outcome = after(self._faults, asked, answer)
+        await self._pause(asked, AFTER)
+        return outcome
+
+    async def _pause(self, asked: Asked, when: str) -> None:
+        if slow := self._faults.strike("slow", asked, when):
+            await asyncio.sleep(slow.ms() / 1_000)
+
+    async def perform(self, effect: Effect) -> Local:
+        assert isinstance(effect, ObeyFaults), f"the venue performs no {type(effect).__name__}"
+        told = obey(self._faults, effect.args)
+        self._teller.look()
+        return FaultsTold(
+            effect_id=effect.effect_id,
+            ok=told.ok,
+            text=told.text,
+            body=msgspec.json.encode(told),
         )
 
     def _shown(self, request: web.Request) -> Answer:
         path = request.path if request.method == "GET" else f"{request.method} {request.path}"
-        now = Now(self._now_ms(), self._at_ms, self._clock.wall_ns() // MS_NS)
+        now = Now(self._now_ms(), self._at_ms, self._wall_ms())
         return self._rest.answer(path, dict(request.query), now)
 
     async def _serve_caller(self, request: web.Request) -> web.WebSocketResponse:
@@ -154,7 +195,10 @@ class Exchange(Edge):
 
     def _passed(self) -> int:
         self._tick()
-        return self._clock.wall_ns() // MS_NS
+        return self._wall_ms()
+
+    def _wall_ms(self) -> int:
+        return self._clock.wall_ns() // MS_NS + self._faults.skew_ms()
 
     async def _keep_pace(self, bridge: Bridge) -> None:
         ticks = 0
@@ -174,9 +218,12 @@ class Exchange(Edge):
     def _tick(self) -> None:
         now_ms = self._now_ms()
         if now_ms > self._at_ms:
-            self._sockets.emit(self._at_ms, now_ms)
+            self._sockets.emit(self._at_ms, now_ms, self._mute)
             self._at_ms = now_ms
             self._teller.advance(now_ms)
+
+    def _mute(self, symbol: str) -> bool:
+        return self._faults.touch("stale_quotes", symbol) is not None
 
     def _drop_all(self) -> None:
         self._sockets.drop_all()

@@ -1,6 +1,6 @@
 """What passes from the venue's edge to its core; none of it ever stands on a stream."""
 
-from schema.head import Local
+from schema.head import Effect, Local
 
 
 class Served(Local, tag=240, frozen=True, kw_only=True):
@@ -15,3 +15,18 @@ class Served(Local, tag=240, frozen=True, kw_only=True):
     orders: int = 0
     fills: int = 0
     open_orders: int = 0
+
+
+class ObeyFaults(Effect, tag=241, frozen=True, kw_only=True):
+    """Obey a person's words about faults."""
+
+    args: tuple[str, ...]
+
+
+class FaultsTold(Local, tag=242, frozen=True, kw_only=True):
+    """What became of such words."""
+
+    effect_id: str
+    ok: bool
+    text: str
+    body: bytes

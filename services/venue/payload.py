@@ -3,8 +3,8 @@
 from schema.units import to_text
 from services.venue.book import Depth, Levels, Top
 from services.venue.columns import Facts, Tape
-from services.venue.filters import ORDERS_MAX, limits_of
 from services.venue.klines import Kline
+from services.venue.limits import MULTIPLIER
 
 Json = dict[str, object]
 Pairs = list[list[str]]
@@ -28,7 +28,7 @@ def symbol_row(facts: Facts) -> Json:
     """Return a symbol as exchangeInfo lists it."""
     return {
         "symbol": facts.id,
-        "status": "TRADING",
+        "status": facts.status,
         "baseAsset": facts.base,
         "baseAssetPrecision": DECIMALS,
         "quoteAsset": facts.quote,
@@ -57,33 +57,63 @@ def symbol_row(facts: Facts) -> Json:
 
 
 def _filter_rows(facts: Facts) -> list[Json]:
-    limits = limits_of(facts)
-    tick, lot = text(limits.tick, DECIMALS), text(limits.lot, DECIMALS)
-    least, most = text(limits.least, DECIMALS), text(limits.most, DECIMALS)
     return [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": tick,
-            "maxPrice": text(limits.most_px, DECIMALS),
+        {"filterType": name, **rows}
+        for name, rows in {**_bounds(facts), **_bands(facts), **_counts(facts)}.items()
+    ]
+
+
+def _bounds(facts: Facts) -> dict[str, Json]:
+    own = facts.limits
+    tick, lot = text(own.tick, DECIMALS), text(own.lot, DECIMALS)
+    return {
+        "PRICE_FILTER": {
+            "minPrice": text(own.least_px or own.tick, DECIMALS),
+            "maxPrice": text(own.most_px, DECIMALS),
             "tickSize": tick,
         },
-        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": most, "stepSize": lot},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": text(0, 0),
-            "maxQty": most,
-            "stepSize": text(0, 0),
+        "LOT_SIZE": {
+            "minQty": text(own.least_qty or own.lot, DECIMALS),
+            "maxQty": text(own.most_qty, DECIMALS),
+            "stepSize": lot,
         },
-        {
-            "filterType": "NOTIONAL",
-            "minNotional": least,
-            "applyMinToMarket": True,
-            "maxNotional": most,
-            "applyMaxToMarket": False,
-            "avgPriceMins": 0,
+        "MARKET_LOT_SIZE": {
+            "minQty": text(own.market_least, DECIMALS),
+            "maxQty": text(own.market_most, DECIMALS),
+            "stepSize": text(own.market_lot, DECIMALS),
         },
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": ORDERS_MAX},
-    ]
+    }
+
+
+def _bands(facts: Facts) -> dict[str, Json]:
+    own = facts.limits
+    exp = len(str(MULTIPLIER)) - 1
+    return {
+        "NOTIONAL": {
+            "minNotional": text(own.least, DECIMALS),
+            "applyMinToMarket": own.least_of_market,
+            "maxNotional": text(own.most, DECIMALS),
+            "applyMaxToMarket": own.most_of_market,
+            "avgPriceMins": own.average_mins,
+        },
+        "PERCENT_PRICE_BY_SIDE": {
+            "bidMultiplierUp": to_text(own.bid[1], exp),
+            "bidMultiplierDown": to_text(own.bid[0], exp),
+            "askMultiplierUp": to_text(own.ask[1], exp),
+            "askMultiplierDown": to_text(own.ask[0], exp),
+            "avgPriceMins": own.average_mins,
+        },
+    }
+
+
+def _counts(facts: Facts) -> dict[str, Json]:
+    own = facts.limits
+    return {
+        "MAX_NUM_ORDERS": {"maxNumOrders": own.orders},
+        "MAX_NUM_ALGO_ORDERS": {"maxNumAlgoOrders": own.algo_orders},
+        "MAX_NUM_ORDER_LISTS": {"maxNumOrderLists": own.lists},
+        "MAX_POSITION": {"maxPosition": text(own.position, DECIMALS)},
+    }
 
 
 def trade_rows(facts: Facts, tape: Tape) -> list[Json]:

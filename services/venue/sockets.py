@@ -7,6 +7,7 @@ fetches what it missed, as it would from the real exchange.
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -129,14 +130,16 @@ class Sockets(Crowd[Client]):
         in_query = [name for name in request.query.get("streams", "").split("/") if name]
         return await self.hold(Client(request, in_path + in_query, wrapped=bool(in_query)))
 
-    def emit(self, after_ms: int, until_ms: int) -> None:
-        """Queue what happened in (after, until] for everybody who wants it."""
+    def emit(
+        self, after_ms: int, until_ms: int, mute: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Queue what happened in (after, until] for everybody who wants it, but not of the mute."""
         by_stream: dict[str, list[Client]] = {}
         for client in self.clients:
             for name in client.wanted:
                 by_stream.setdefault(name, []).append(client)
         for name, clients in by_stream.items():
-            if (stream := self._stream(name)) is not None:
+            if (stream := self._stream(name)) is not None and not mute(stream.facts.id):
                 self._tell(stream, clients, after_ms, until_ms)
 
     def _stream(self, name: str) -> Stream | None:

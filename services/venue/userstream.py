@@ -11,6 +11,8 @@ from aiohttp import web
 from services.venue import signing, statement
 from services.venue.columns import Facts
 from services.venue.desk import Changes
+from services.venue.faults import Faults
+from services.venue.faults_pushes import Pushes, wrapped
 from services.venue.params import Params, Refusal
 from services.venue.payload import Json
 from services.venue.private import ON_SOCKET, Private
@@ -44,9 +46,10 @@ class Caller(Client):
 class UserStream(Crowd[Caller]):
     """All connections to the WebSocket API, and what is told to those that subscribed."""
 
-    def __init__(self, private: Private, facts: Mapping[str, Facts]) -> None:
+    def __init__(self, private: Private, facts: Mapping[str, Facts], faults: Faults) -> None:
         super().__init__()
         self._private = private
+        self._pushes = Pushes(faults, wrapped(SUBSCRIPTION))
         self._facts = facts
         self.requests = 0
         self.refused = 0
@@ -100,16 +103,22 @@ class UserStream(Crowd[Caller]):
         caller.subscribed = True
         return {"subscriptionId": SUBSCRIPTION}
 
-    def tell(self, changes: Changes) -> int:
-        """Queue what happened for everybody who subscribed; return how many events that were."""
-        events = events_of(changes, self._facts)
-        for event in events:
-            wrapped = {"subscriptionId": SUBSCRIPTION, "event": event}
-            text = msgspec.json.encode(wrapped)
+    def tell(self, changes: Changes, late_ms: int, shown: Callable[[Json], Json]) -> int:
+        """Queue what happened for everybody who subscribed; return how many events that were.
+
+        A fill is told so late, and everything else as it is `shown`.
+        """
+        events = [shown(event) for event in events_of(changes, self._facts)]
+        self._pushes.put(events, late_ms)
+        self.push()
+        return len(events)
+
+    def push(self) -> None:
+        """Push what is due."""
+        for text in self._pushes.due():
             for caller in self.clients:
                 if caller.subscribed:
                     caller.put(text)
-        return len(events)
 
 
 def events_of(changes: Changes, facts: Mapping[str, Facts]) -> list[Json]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bus.errors import SettingsError
-from schema.instruments import instrument_of
+from schema.listing import instrument_of
 from services.venue.barfile import HEADER, read_bars
 from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.klines import Candles
