@@ -3,16 +3,21 @@
 from bus.service import Said, Service
 from schema.head import Message
 from schema.house import Command, CommandDone, EdgeFailed, Started, TimeGap, Timer, Unanswered
+from schema.market import FeedBudget
+from schema.orders import AccountSnapshot, RequestWeight
 from schema.settings import Settings
+from schema.streams import home
 from schema.units import DAY_NS, MS_NS
-from services.ingest import HEARS, NAME, SAYS, state
+from services.ingest import HEARS, NAME, SAYS, budget, state
 from services.ingest.effects import (
+    BudgetMet,
     Connected,
     FetchedBars,
     FetchedTrades,
     Listed,
     LiveQuote,
     LiveTrades,
+    Obeyed,
     Offline,
     Redialed,
 )
@@ -27,6 +32,7 @@ class Ingest(Service):
 
     name = NAME
     hears = HEARS
+    joins = HEARS  # What the gateway's stream says of a ban is all that counts of it here.
     says = SAYS
 
     def __init__(self, settings: Settings) -> None:
@@ -44,7 +50,11 @@ class Ingest(Service):
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         match message:
             case Started():
-                return self._start(now_ns)
+                return [budget.obeying(self.state.spent), *self._start(now_ns)]
+            case BudgetMet():
+                return budget.meet(self.state.spent, message, now_ns)
+            case RequestWeight() | AccountSnapshot():
+                return budget.hear(self.state.spent, message, now_ns)
             case Listed() | Offline() | TimeGap():
                 return self._each(message, now_ns)
             case Timer():
@@ -56,12 +66,14 @@ class Ingest(Service):
             case Command():
                 done = f"ingest knows no command {message.verb!r}"
                 return [CommandDone(request_id=message.request_id, ok=False, text=done)]
-            case Redialed() | EdgeFailed():  # The runner ends a service whose edge failed.
-                return []
             case _:
-                raise AssertionError(f"ingest does not listen to {type(message).__name__}")
+                assert _is_heard(message), f"ingest does not listen to {type(message).__name__}"
+                return []
 
     def apply(self, message: Message) -> None:
+        if isinstance(message, FeedBudget):
+            budget.apply(self.state.spent, message)
+            return
         symbol = getattr(message, "symbol", "")
         if symbol in self.state.feeds:  # A symbol that the settings no longer name is history.
             state.apply(self.state.feeds[symbol], message)
@@ -83,7 +95,17 @@ class Ingest(Service):
         return [out for symbol in self.symbols for out in self._one(symbol, message, now_ns)]
 
     def _one(self, symbol: str, message: OfOne | OfAll, now_ns: int) -> list[Said]:
+        if symbol not in self.lines:
+            return []  # A question that was of no symbol's.
         turn = Pass(self.state.feeds[symbol], self.lines[symbol], self.pace, now_ns)
         take_in(turn, message)
         settle(turn)
         return turn.said
+
+
+def _is_heard(message: Said) -> bool:
+    """Return whether a message may come here, and asks for nothing: orders are for others."""
+    if isinstance(message, Redialed | Obeyed | EdgeFailed):
+        return True  # The runner ends a service whose edge failed.
+    stream = home(type(message))
+    return stream is not None and stream.name in HEARS

@@ -1,4 +1,4 @@
-"""The exchange, through unmodified ccxt: the only file of ingest that imports it.
+"""The exchange, through unmodified ccxt.
 
 A session is one ccxt instance with one socket for each symbol's trades and one for all quotes. Any
 failure of any of them ends the whole session and the next one begins after a pause, so that there
@@ -19,6 +19,9 @@ from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.settings import Settings
 from schema.units import MINUTE_NS, MS_NS
+from services.ingest.edge_budget import Budget
+from services.ingest.edge_listing import Entries, begin, reload
+from services.ingest.edge_session import open_binance
 from services.ingest.effects import (
     NONE,
     Connected,
@@ -28,6 +31,8 @@ from services.ingest.effects import (
     FetchTrades,
     Listed,
     LiveTrades,
+    Obey,
+    Obeyed,
     Offline,
     RawTrade,
     Redial,
@@ -39,28 +44,18 @@ with narrow():
     from ccxt.base.errors import (
         AuthenticationError,
         BaseError,
-        DDoSProtection,
         NetworkError,
-        RateLimitExceeded,
     )
-    from ccxt.pro.binance import binance
 
 PAGE = 1_000
 RECENT = 100
 """Of the newest trades; most gaps are shorter, and the answer comes from the exchange's memory."""
-
-KEEP_ALIVE_MS = 10_000
-"""ccxt's own default notices a dead socket after six minutes; this one after half a minute."""
 
 PAUSE_S = 0.2
 PAUSE_MAX_S = 5.0
 PATIENCE_S = 10.0
 """A socket that does not stand after this long is dialled anew."""
 
-BAN_S = 60.0
-"""After 418 or 429 nothing is asked for a minute: the exchange lengthens a ban that is ignored."""
-
-WINDOW_MS = 60_000
 HISTORICAL_COST = 5  # weight 25 in ccxt's units of 0.2
 FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -77,34 +72,44 @@ class Binance(Edge):
         self._symbols = list(settings.ingest.symbols or settings.venue.symbol)
         self._exchange: Any = None
         self._redial = asyncio.Event()
-        self._banned_until_ns = 0
+        self._budget = Budget(settings.ingest.weight_share)
 
     async def run(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._budget.open(bridge.clock)
         bridge.ready(None)  # Whether the feed can be trusted is the core's to say.
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._budget.tell(bridge))
+            tasks.create_task(self._keep_sessions(bridge))
+
+    async def _keep_sessions(self, bridge: Bridge) -> None:
         pause_s = PAUSE_S
         while True:
+            await self._budget.free()
             began_ns = bridge.clock.mono_ns()
             reason = await self._session()
             await bridge.hear(Offline(reason=reason))
             bridge.note("session.ended", reason=reason)
             if bridge.clock.mono_ns() - began_ns > PATIENCE_S * 1e9:
                 pause_s = PAUSE_S
-            await asyncio.sleep(max(pause_s, self._ban_s()))
+            await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
     async def perform(self, effect: Effect) -> Local:
+        if isinstance(effect, Obey):
+            self._budget.obey(effect.retry_wall_ms)
+            return Obeyed(effect_id=effect.effect_id)
         if isinstance(effect, Redial):
             self._redial.set()
             return Redialed(effect_id=effect.effect_id, symbol=effect.symbol)
         assert isinstance(effect, FetchTrades | FetchBars)
         exchange = self._exchange
-        if exchange is None or self._ban_s() > 0:
+        if exchange is None:
             raise EdgeError("no session with the exchange", "It is tried again by itself")
         try:
             return await self._fetch(exchange, effect)
         except FAILURES as error:
-            raise EdgeError(self._said_by(error), "It is tried again by itself") from error
+            raise EdgeError(_said_by(error), "It is tried again by itself") from error
 
     async def _fetch(self, exchange: Any, effect: FetchTrades | FetchBars) -> Local:
         match effect:
@@ -118,13 +123,13 @@ class Binance(Edge):
     async def _session(self) -> str:
         self._redial.clear()
         reason = ""
-        exchange = open_binance(self._settings)
+        exchange = open_binance(self._settings, self._budget)
         try:
-            await self._list(exchange)
+            await begin(exchange, self._symbols, self._hear_listing)
             self._exchange = exchange
             await self._watch(exchange)
         except* FAILURES as group:
-            reason = self._said_by(_first(group))
+            reason = _said_by(_first(group))
         except* EdgeError as group:
             reason = str(_first(group))
         finally:
@@ -132,10 +137,7 @@ class Binance(Edge):
             await exchange.close()
         return reason
 
-    async def _list(self, exchange: Any) -> None:
-        ids = ",".join(f'"{symbol.replace("/", "")}"' for symbol in self._symbols)
-        markets = await exchange.load_markets(False, {"symbols": f"[{ids}]"})
-        found = {symbol: markets[symbol]["info"] for symbol in self._symbols if symbol in markets}
+    async def _hear_listing(self, found: Entries) -> None:
         await self._bridge.hear(Listed(markets=found))
 
     async def _watch(self, exchange: Any) -> None:
@@ -145,6 +147,7 @@ class Binance(Edge):
                     tasks.create_task(self._follow_trades(exchange, symbol))
             tasks.create_task(self._follow_quotes(exchange))
             tasks.create_task(self._attend(exchange))
+            tasks.create_task(reload(exchange, self._symbols, self._hear_listing))
 
     async def _attend(self, exchange: Any) -> None:
         """Say which sockets stand, then wait for the wish to dial anew."""
@@ -178,44 +181,9 @@ class Binance(Edge):
                         live_quote(symbol, ticker["info"], self._bridge.clock.wall_ns())
                     )
 
-    def _said_by(self, error: BaseException) -> str:
-        if isinstance(error, RateLimitExceeded | DDoSProtection):  # 429 and 418.
-            self._banned_until_ns = self._bridge.clock.mono_ns() + int(BAN_S * 1e9)
-        return f"{type(error).__name__}: {error}"[:200]
 
-    def _ban_s(self) -> float:
-        return max(0.0, (self._banned_until_ns - self._bridge.clock.mono_ns()) / 1e9)
-
-
-def open_binance(settings: Settings) -> Any:
-    """Return ccxt's Binance: in local mode it knows no other address than the venue's."""
-    exchange = binance(
-        {
-            "enableRateLimit": True,
-            "rateLimiterAlgorithm": "rollingWindow",
-            "rollingWindowSize": WINDOW_MS,
-            "newUpdates": True,
-            "streaming": {"keepAlive": KEEP_ALIVE_MS},
-            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
-        }
-    )
-    if settings.mode == "local":
-        place = f"127.0.0.1:{settings.ports.venue}"
-        rest = f"http://{place}/api/v3"
-        # "/stream" in the address is how ccxt knows that it is the spot market's.
-        streams = f"ws://{place}/stream/ws"
-        exchange.urls["test"] = {
-            "public": rest,
-            "private": rest,
-            "v1": f"http://{place}/api/v1",
-            "ws": {
-                "spot": streams,
-                "margin": streams,
-                "ws-api": {"spot": f"ws://{place}/ws-api/v3"},
-            },
-        }
-        exchange.set_sandbox_mode(True)
-    return exchange
+def _said_by(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 async def _fetch_trades(exchange: Any, effect: FetchTrades) -> FetchedTrades:

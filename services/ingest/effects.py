@@ -3,7 +3,7 @@
 Numbers travel as the exchange's own text, so that no float ever touches them.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from schema.head import Effect, Local
 
@@ -86,6 +86,30 @@ class FetchedBars(Local, tag=253, frozen=True, kw_only=True):
     symbol: str
     bars: tuple[RawBar, ...]
     through_ns: int
+
+
+class BudgetMet(Local, tag=332, frozen=True, kw_only=True):
+    """The exchange's request budget as an answer told of it; a limit of 0 was not named."""
+
+    used: int
+    retry_wall_ms: int = 0  # nothing may be asked before
+    weight_1m: int = 0
+    orders_10s: int = 0
+    orders_1d: int = 0
+
+
+class Obey(Effect, tag=333, frozen=True, kw_only=True):
+    """Tells the edge until when nothing may be asked; before the first one it asks nothing."""
+
+    urgent: ClassVar[bool] = True
+
+    retry_wall_ms: int
+
+
+class Obeyed(Local, tag=334, frozen=True, kw_only=True):
+    """The edge is quiet until then."""
+
+    effect_id: str
 
 
 class Redial(Effect, tag=254, frozen=True, kw_only=True):

@@ -51,10 +51,20 @@ class Feed(msgspec.Struct):
     instrument: Instrument | None = None
 
 
+class Spent(msgspec.Struct):
+    """The books of the request budget: what was said of it last."""
+
+    limit: int = 0
+    retry_after_ns: int = 0  # wall time
+    orders_10s: int = 0
+    orders_1d: int = 0
+
+
 class State(msgspec.Struct):
-    """The books of all symbols."""
+    """The books of all symbols, and of the request budget."""
 
     feeds: dict[str, Feed] = {}
+    spent: Spent = msgspec.field(default_factory=Spent)
 
 
 def draft_of(feed: Feed) -> Feed:

@@ -21,6 +21,7 @@ from services.ingest.effects import (
     FetchTrades,
     Listed,
     LiveTrades,
+    Obey,
     Offline,
     RawBar,
     RawTrade,
@@ -159,6 +160,7 @@ class Stand:
         self.exchange = exchange
         self.now_ns = now_ns
         self.said: list[Message] = []
+        self.obeyed: list[int] = []
         self.fresh()
 
     def fresh(self) -> None:
@@ -187,6 +189,8 @@ class Stand:
             if isinstance(out, Message):
                 self.core.apply(out)
                 self.said.append(out)
+            elif isinstance(out, Obey):
+                self.obeyed.append(out.retry_wall_ms)
             elif isinstance(out, Effect):
                 self.effects.append(out)
             else:

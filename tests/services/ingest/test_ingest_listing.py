@@ -24,6 +24,38 @@ def test_a_market_that_the_exchange_halts_is_halted() -> None:
     assert stand.status() == "HALTED"
 
 
+def instruments(stand: Stand) -> list[tuple[str, int]]:
+    return [(m.status, m.max_orders) for m in stand.said if isinstance(m, Instrument)]
+
+
+def test_a_symbol_that_is_listed_no_more_is_said_to_be_delisted_until_it_comes_back() -> None:
+    stand = steady()
+    for _ in range(2):
+        stand.hear(Listed(markets={}))
+        assert stand.status() == "HALTED"
+    assert instruments(stand) == [("TRADING", 0), ("DELISTED", 0)]
+    stand.hear(Listed(markets={SYMBOL: MARKET}))
+    assert instruments(stand)[-1] == ("TRADING", 0)
+    assert stand.status() == "OK"
+
+
+def test_rules_that_change_under_a_session_are_said_and_the_feed_goes_on() -> None:
+    stand = steady()
+    more = {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 7}
+    stand.hear(Listed(markets={SYMBOL: MARKET | {"filters": [*FILTERS, more]}}))
+    assert instruments(stand) == [("TRADING", 0), ("TRADING", 7)]
+    assert stand.status() == "OK"
+
+
+def test_rules_that_cannot_be_read_any_more_stop_the_feed_until_they_can() -> None:
+    stand = steady()
+    stand.hear(Listed(markets={SYMBOL: MARKET | {"filters": []}}))
+    assert stand.status() == "CONNECTING"
+    assert len(instruments(stand)) == 1
+    stand.hear(Listed(markets={SYMBOL: MARKET}))
+    assert stand.status() == "OK"
+
+
 def test_an_instrument_is_said_once_and_again_when_it_changes() -> None:
     stand = steady()
     stand.drop()

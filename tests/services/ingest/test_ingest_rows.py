@@ -9,7 +9,8 @@ import pytest
 
 from schema.streams import owned_by
 from services.ingest import HEARS, NAME, SAYS
-from services.ingest.edge import open_binance
+from services.ingest.edge_budget import Budget
+from services.ingest.edge_session import open_binance
 from services.ingest.numbers import trace_of
 from services.ingest.rows import fetched_bar, fetched_trade, live_quote, live_trade
 from tests.services.ingest.exchange import settings
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_card_is_what_the_registry_says() -> None:
     assert NAME == "ingest"
-    assert HEARS == ()
+    assert HEARS == ("gateway.order",)
     assert set(SAYS) | {"ingest.hb"} == {stream.name for stream in owned_by(NAME)}
 
 
@@ -53,13 +54,13 @@ def addresses(found: object) -> list[str]:
 
 
 def test_in_local_mode_no_address_but_the_venue_is_known() -> None:
-    exchange = open_binance(settings(port=8123))
+    exchange = open_binance(settings(port=8123), Budget(0.5))
     assert {a.split("/")[2] for a in addresses(exchange.urls["api"])} == {"127.0.0.1:8123"}
 
 
 @pytest.mark.parametrize("mode", ["paper", "live"])
 def test_elsewhere_the_exchange_itself_is_asked_and_never_with_a_key(mode: str) -> None:
-    exchange = open_binance(msgspec.structs.replace(settings(), mode=mode))
+    exchange = open_binance(msgspec.structs.replace(settings(), mode=mode), Budget(0.5))
     assert exchange.urls["api"]["public"].startswith("https://api.binance.com/")
     assert not exchange.apiKey
     assert not exchange.secret
@@ -67,8 +68,8 @@ def test_elsewhere_the_exchange_itself_is_asked_and_never_with_a_key(mode: str) 
 
 def test_ccxt_is_imported_without_its_other_exchanges() -> None:
     code = (
-        "import sys, services.ingest.edge, ccxt;"
-        "assert ccxt.pro.binance is services.ingest.edge.binance;"
+        "import sys, services.ingest.edge, services.ingest.edge_session, ccxt;"
+        "assert ccxt.pro.binance is services.ingest.edge_session.binance;"
         "assert sys.modules['ccxt.kraken'].kraken is None;"
         "assert 'numpy' not in sys.modules and 'pandas' not in sys.modules"
     )
