@@ -56,6 +56,7 @@ class Monitor(Service):
     says: ClassVar[tuple[str, ...]] = SAYS
 
     rereads: ClassVar[tuple[str, ...]] = ("gateway.order",)
+    niceness: ClassVar[int] = 10
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class Predictor(Service):
     name: ClassVar[str] = NAME
     hears: ClassVar[tuple[str, ...]] = HEARS
     says: ClassVar[tuple[str, ...]] = SAYS
+    niceness: ClassVar[int] = 5
 
     def __init__(self, settings: Settings) -> None:
         self.state = State()

@@ -45,6 +45,8 @@ IGNORED: frozenset[type[Message]] = frozenset(
         orders.Reconciled,
         orders.RequestWeight,
         orders.AccountSnapshot,
+        orders.OrderResolved,
+        orders.OrderAdopted,
     }
 )
 """No step of an order and no measure of a forecast: the trading shard has what matters of these."""

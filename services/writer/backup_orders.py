@@ -7,7 +7,7 @@ import msgspec
 
 from bus.clock import Clock, SystemClock
 from bus.history import histories, history_world
-from bus.settings import place
+from bus.root import place
 from services.writer.backup_places import OWN, Order, place_root
 from services.writer.ballast import floor_bytes
 

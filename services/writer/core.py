@@ -1,6 +1,7 @@
 """Decides what is kept of each message; the store does the rest."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 
@@ -38,6 +39,8 @@ class State(msgspec.Struct):
 
 class Writer(Service):
     """The writer of one shard; `alarm` tells what its store suffers from."""
+
+    niceness: ClassVar[int] = 10
 
     def __init__(self, shard: str, alarm: Callable[[], str | None] = lambda: None) -> None:
         self.name = f"writer_{shard}"  # type: ignore[misc] # one class, one name per shard

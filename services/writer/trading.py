@@ -26,6 +26,7 @@ IGNORED: frozenset[type[Message]] = frozenset(
     {
         market.FeedStatus,  # a condition, not a fact of trading
         market.FeedGap,  # kept in the market shard
+        market.FeedBudget,  # of use until a ban is over
         trading.Decision,  # read from the journal by time; far more of them than orders
         strategy.StrategyState,  # of use to its strategy alone
         strategy.ShadowFill,  # never happened
@@ -73,7 +74,16 @@ def _instrument(message: Any) -> list[Statement]:
     )
     names = (m.symbol, m.venue_symbol, m.base, m.quote)
     numbers = (m.px_exp, m.qty_exp, m.quote_exp, m.tick, m.lot)
-    return [(sql, (*names, *numbers, m.status, detail(m), m.ts_event))]
+    whole = detail(m)
+    kept = (
+        "INSERT INTO instrument_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (symbol, valid_from_ns) DO UPDATE SET venue_symbol = excluded.venue_symbol, "
+        "base = excluded.base, quote = excluded.quote, px_exp = excluded.px_exp, "
+        "qty_exp = excluded.qty_exp, quote_exp = excluded.quote_exp, tick = excluded.tick, "
+        "lot = excluded.lot, status = excluded.status, detail = excluded.detail"
+    )
+    version = (m.symbol, m.ts_event, *names[1:], *numbers, m.status, whole)
+    return [(kept, version), (sql, (*names, *numbers, m.status, whole, m.ts_event))]
 
 
 def _position(message: Any) -> list[Statement]:
@@ -158,6 +168,15 @@ def _reconciled(message: Any) -> list[Statement]:
     return [_audited(m, "gateway", "", m.detail or f"{m.differences} differences")]
 
 
+def _person(message: Any) -> list[Statement]:
+    m: orders.OrderResolved | orders.OrderAdopted = message
+    match m:
+        case orders.OrderResolved():
+            return [_audited(m, m.by, m.client_order_id, f"{m.fate}: {m.evidence}")]
+        case orders.OrderAdopted():
+            return [_audited(m, m.by, f"{m.symbol} {m.venue_order_id}", m.reason)]
+
+
 def ledger_leg(
     entry: str, ts_ns: int, kind: str, account: str, asset: str, amount: int, exp: int, leg: int
 ) -> Statement:
@@ -214,6 +233,8 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     orders.Deposit: _deposit,
     orders.BalanceSeen: _balance,
     orders.Reconciled: _reconciled,
+    orders.OrderResolved: _person,
+    orders.OrderAdopted: _person,
 }
 
 ORDER_EVENTS: frozenset[type[Message]] = frozenset(

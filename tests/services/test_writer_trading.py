@@ -5,56 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from bus.clock import ManualClock
 from bus.errors import ShardError
-from bus.lease import Lease
-from bus.migrations import KINDS
 from bus.rows import average_price, decimal_text, iso_time, read_rows
-from bus.shard import open_writer
 from schema import orders, trading
 from schema.head import Message
 from schema.house import Bye
 from schema.market import FeedStatus, Instrument
-from schema.streams import STREAMS
-from services.writer.core import Writer
-from services.writer.file_store import FileStore
-from services.writer.folds import fold_of
-from tests.services.shipped import shipped
+from tests.services.writer.trading_desk import NS, ORDER, Desk
 
-ORDER = STREAMS["gateway.order"].number
-LIMITS = shipped().writer
-NS = 1_767_225_600_000_000_000
 ID = "0a" * 16
-
-
-def store(directory: Path) -> FileStore:
-    lease = Lease(directory / "shard_trading.lease")
-    assert lease.take()
-    shard = open_writer(KINDS["trading"], directory / "trading.db", "w")
-    return FileStore(shard, fold_of("trading"), lease, ManualClock(), LIMITS)
-
-
-class Desk:
-    """A store, and the position of the last message that it was given."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.store = store(directory)
-        self.pos = 0
-
-    def say(self, *messages: Message) -> None:
-        core = Writer("trading")
-        kept = [out for message in messages for out in core.handle(message, NS)]
-        self.pos += len(messages)
-        self.store.commit(kept, {ORDER: self.pos})  # type: ignore[arg-type]
-
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
-        return [tuple(row.values()) for row in read_rows(self.directory, "trading", sql)]
-
-    def status(self) -> object:
-        ((status,),) = self.rows("SELECT status FROM orders")
-        return status
 
 
 @pytest.fixture
@@ -247,6 +208,22 @@ def test_instruments_are_kept_and_feed_states_are_not(desk: Desk) -> None:
     desk.say(instrument, status, instrument)
     assert desk.rows("SELECT symbol, px_exp FROM instruments") == [("BTC/USDT", 2)]
     assert desk.store.cursors() == {ORDER: 3}
+
+
+def test_every_version_of_an_instrument_is_kept_and_the_newest_stands_alone(desk: Desk) -> None:
+    values: dict[str, Any] = {
+        "symbol": "BTC/USDT",
+        "venue_symbol": "BTCUSDT",
+        "base": "BTC",
+        "quote": "USDT",
+    }
+    first = Instrument(ts_event=NS, **values, px_exp=2, qty_exp=5, quote_exp=7, tick=0, lot=1)
+    second = structs.replace(first, ts_event=NS + 9, tick=10, status="BREAK")
+    desk.say(first, second, second)
+    history = "SELECT valid_from_ns - {}, tick, status FROM {} ORDER BY valid_from_ns"
+    expected = [(0, "0.00", "TRADING"), (9, "0.10", "BREAK")]
+    assert desk.rows(history.format(NS, "instruments_history")) == expected
+    assert desk.rows("SELECT tick, status FROM instruments") == [("0.10", "BREAK")]
 
 
 def test_a_message_without_a_table_goes_to_the_dead_letters(desk: Desk) -> None:
