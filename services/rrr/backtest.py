@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.clock import SystemClock
-from bus.errors import SettingsError
+from bus.errors import SettingsError, ShardError
 from bus.house import House, open_house
 from schema.units import SECOND_NS
 from services.rrr.backtest_show import diff_runs, list_runs, show_run
 from services.rrr.backtest_words import Asked, as_typed, meant, source_of
+from services.rrr.books import as_integrity
 from services.rrr.pipes import reader_may_leave
 from services.rrr.survey import running_house
 
@@ -134,6 +135,8 @@ def _run(asked: Asked, how: How) -> "Record":
         raise as_typed(error, plan.strategy, changes) from error
     try:
         record = running.run(house, plan, progress.show)
+    except ShardError as error:
+        raise as_integrity(error) from error
     finally:
         progress.clear()
     try:

@@ -8,7 +8,7 @@ import click
 
 from bus.clock import Clock
 from bus.errors import HouseError
-from bus.house import find_root
+from bus.root import find_root
 from services.rrr.backtest_diff import difference, parting
 from services.rrr.backtest_table import changed
 

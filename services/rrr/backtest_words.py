@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from bus.errors import HouseError, SettingsError
-from bus.history import history_of
+from bus.history import history_exchange, history_of
 from bus.house import House
 from bus.settings_tables import NAME, TAKEN
 from schema.units import parse_iso
@@ -80,6 +80,7 @@ def meant(house: House, environ: Mapping[str, str], asked: Asked) -> Meant:
         symbols=symbols,
         shards=stored and stored.db_dir,
         history=stored.behind if stored else (),
+        listed=stored.listed if stored else (),
         from_ns=_begin(house, asked, name, symbols, stored),
         to_ns=_time("until", asked.until),
         bars=asked.bars or 0,
@@ -89,10 +90,11 @@ def meant(house: House, environ: Mapping[str, str], asked: Asked) -> Meant:
 
 
 class Stored(NamedTuple):
-    """Where stored bars lie, and the places of imported ones behind them."""
+    """Where stored bars lie, where imported ones behind them do, and who else knows filters."""
 
     db_dir: Path
     behind: tuple[Path, ...]
+    listed: tuple[Path, ...] = ()
 
 
 def _stored(house: House, exchange: str | None) -> Stored:
@@ -101,7 +103,10 @@ def _stored(house: House, exchange: str | None) -> Stored:
         if not behind:
             require_shard(house, MARKET)
         return Stored(house.db_dir, behind)
-    return Stored(history_meant(house, exchange) / "db", ())
+    place = history_meant(house, exchange)
+    # A house that trades on that exchange has met its filters.
+    own = (house.db_dir,) if history_exchange(house) == place.name else ()
+    return Stored(place / "db", (), own)
 
 
 def source_of(house: House, asked: Asked) -> Path:

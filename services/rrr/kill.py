@@ -12,8 +12,8 @@ import msgspec
 
 from bus.disk import put_whole
 from bus.errors import HouseError, UnreachableError
-from bus.house import run_directory
 from bus.plain import printable
+from bus.root import run_directory
 from bus.wire import ask, socket_path
 
 LEVELS = ("REDUCING", "HALTED", "FLATTEN")

@@ -3,8 +3,8 @@
 import click
 import msgspec
 
-from bus.errors import HouseError, ProtocolError
-from services.rrr.asking import asked
+from bus.errors import HouseError
+from services.rrr.asking import asked, body_of
 from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
@@ -26,13 +26,7 @@ def risk(*, as_json: bool) -> None:
     done = asked(house.run, "risk", "limits")
     if not done.ok:
         raise HouseError(f"risk does not tell its limits: {done.text}", "`rrr logs risk` says more")
-    try:
-        limits = msgspec.json.decode(done.body, type=list[Limit], strict=False)
-    except msgspec.MsgspecError as error:
-        raise ProtocolError(
-            f"risk told its limits in a way that this rrr does not read: {error}",
-            "Its code differs from the tree: `rrr restart risk`",
-        ) from error
+    limits = body_of(done, list[Limit], "risk", "its limits")
     if as_json:
         click.echo(msgspec.json.encode(limits).decode())
         return

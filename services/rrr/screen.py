@@ -110,7 +110,9 @@ def _books(report: dict[str, Any]) -> list[str]:
     lines = [_equity(report, places), *_risk(report)]
     lines += _positions(report, places)
     told = ", ".join(f"{count} {name}" for name, count in report["orders"].items())
-    return [*lines, f"Orders: {told}"]
+    others = report.get("external_orders", 0)
+    external = f", {others} external (`rrr adopt --list`)" if others else ""
+    return [*lines, f"Orders: {told}{external}"]
 
 
 def _equity(report: dict[str, Any], places: int) -> str:

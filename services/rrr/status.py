@@ -56,6 +56,7 @@ def build(
         "cash": books.cash,
         "positions": books.positions,
         "orders": books.orders,
+        "external_orders": found.counter("gateway", "external_orders") or 0,
     }
 
 

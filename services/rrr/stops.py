@@ -13,6 +13,7 @@ from services.rrr.survey import Survey
 
 TRADERS = ("gateway", "risk", "engine")
 ASK_MS = 500
+CONTRACTS = "contracts differ"
 
 Stop = dict[str, str]
 
@@ -47,9 +48,17 @@ def stops_of(found: Survey, told: Iterable[Stop] = ()) -> list[Stop]:
         for name in TRADERS
         if name not in looping and not (name in states and states[name].ready)
     ]
-    # What one trader heard of another that is away is told better by a look at that one.
+    # What one trader heard of another that is away is told better by a look at that one; and what
+    # one that is not READY says of itself tells more than that it is not.
     seen = looping | {stop["scope"] for stop in away}
-    return [*away, *(stop for stop in told if stop["scope"] not in seen), *loops]
+    heard = [stop for stop in told if stop["scope"] not in seen]
+    telling = {stop["by"] for stop in heard if not _is_narrow(stop["scope"])}
+    quiet = [
+        stop
+        for stop in away
+        if not (stop["scope"] in telling and _limps(states.get(stop["scope"])))
+    ]
+    return [*quiet, *heard, *loops, *_contracts(found)]
 
 
 def nothing_to_trade(house: House) -> list[Stop]:
@@ -67,6 +76,7 @@ def trades(house: House, stops: Sequence[Stop]) -> bool:
     symbols = set(house.settings.ingest.symbols or house.settings.venue.symbol)
     strategies = _trading(house)
     parts = symbols | house.settings.strategy.keys()
+    stops = [stop for stop in stops if stop["what"] != CONTRACTS]  # It keeps a house from arming.
     for stop in stops:
         scope = stop["scope"]
         if scope not in parts and not _is_narrow(scope):
@@ -82,6 +92,25 @@ def _trading(house: House) -> set[str]:
 def _is_narrow(scope: str) -> bool:
     # Another symbol than those of the settings, a strategy in a symbol, or one order.
     return "/" in scope or (len(scope) == ID_CHARS and scope.isalnum())
+
+
+def _limps(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.state == "DEGRADED"
+
+
+def _contracts(found: Survey) -> list[Stop]:
+    names: dict[str, list[str]] = {}
+    for name, heartbeat in found.heartbeats.items():
+        if heartbeat.contract:
+            names.setdefault(heartbeat.contract, []).append(name)
+    if len(names) < 2:
+        return []
+    # Whoever started last runs what lies in the tree; whoever differs from that one is older.
+    newest = max(found.heartbeats.values(), key=lambda one: (one.started_ns, one.service))
+    older = [name for contract, own in names.items() if contract != newest.contract for name in own]
+    why = f"{' '.join(older)} run another schema, bus or mode than {newest.service}"
+    stop = {"what": CONTRACTS, "by": "rrr", "why": why}
+    return [_none("all") | stop | {"release": f"rrr restart {' '.join(older)}"}]
 
 
 def _looping(found: Survey) -> list[str]:

@@ -1,11 +1,10 @@
 """Streams that somebody folds from their beginning stay for years; who needs less, for days."""
 
-from importlib import import_module
-
 from schema.market import Instrument
 from schema.streams import FOR_YEARS, STREAMS, Stream, owned_by
 from services.engine.core import Engine
 from services.gateway.core import Gateway
+from services.ingest.core import Ingest
 from services.risk.core import Risk
 from services.rrr.parity_journals import INTENT
 
@@ -19,8 +18,8 @@ def journaled(service: str) -> list[Stream]:
 
 def test_the_traders_are_those_whom_an_order_passes_through() -> None:
     on_the_way = {STREAMS[name].owner for name in (*Gateway.hears, *Gateway.says)}
-    sources = {owner for owner in on_the_way if not import_module(f"services.{owner}").HEARS}
-    assert {core.name for core in TRADERS} == on_the_way - sources
+    assert Ingest.joins  # It fetches anew what it knows of the market: nothing of it is folded.
+    assert {core.name for core in TRADERS} == on_the_way - {Ingest.name}
 
 
 def test_what_is_folded_from_its_beginning_is_kept_for_years() -> None:

@@ -31,7 +31,7 @@ with bare_house() as house:
     [
         (WRITERS + "import services.writer.__main__\n", LARGE | {"click"}),
         ("import services.rrr.__main__, services.rrr.status\n", LARGE),
-        ("import services.rrr.__main__, services.rrr.kill\n", LARGE | {"apsw", "backports"}),
+        ("import services.rrr.__main__, services.rrr.kill\n", LARGE | {"apsw", "tomllib"}),
     ],
     ids=["the writers", "rrr status", "rrr kill"],
 )

@@ -37,6 +37,7 @@ KEYS = {
     "equity",
     "positions",
     "orders",
+    "external_orders",
 }
 
 

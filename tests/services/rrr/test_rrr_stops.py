@@ -226,3 +226,32 @@ def test_who_was_stopped_for_its_failures_tells_the_last(
     survey.last_words["writer_market"] = LastWord(code, "it is damaged", at_s * SECOND)
     told = verdict(survey, "writer_market")
     assert (told.state, told.reason) == ("STOPPED", reason)
+
+
+def test_contracts_that_differ_name_the_restart_and_stop_no_trade(house: House) -> None:
+    survey = trading_house(house)
+    for name, heartbeat in survey.heartbeats.items():
+        fields: dict[str, Any] = {"contract": "new", "started_ns": 20}
+        if name in {"risk", "engine"}:
+            fields = {"contract": "old", "started_ns": 10}
+        survey.heartbeats[name] = msgspec.structs.replace(heartbeat, **fields)
+    report = build(house, survey)
+    (one,) = report["stops"]
+    assert one["what"] == "contracts differ"
+    assert sorted(one["release"].split()[2:]) == ["engine", "risk"]
+    assert report["trading"] is True
+
+
+def test_a_condition_that_a_trader_tells_of_itself_is_told_once(house: House) -> None:
+    told = stop("reconciling", "all") | {"by": "gateway", "release": "clears itself"}
+    report = build(house, trading_house(house, gateway="DEGRADED"), [told])
+    assert [one["what"] for one in report["stops"]] == ["reconciling"]
+    assert report["trading"] is False
+
+
+def test_orders_of_others_are_counted_on_the_screen(house: House) -> None:
+    survey = trading_house(house)
+    survey.heartbeats["gateway"] = beat("gateway", counters=(("external_orders", 2),))
+    report = build(house, survey)
+    assert report["external_orders"] == 2
+    assert "2 external (`rrr adopt --list`)" in screen(report)
