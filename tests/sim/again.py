@@ -16,7 +16,8 @@ from schema.trading import OrderIntent
 from services.engine.boundary import Bare
 from services.engine.core import Engine
 from services.engine.state import Books, Order
-from tests.sim.stand import WORLD, Stand, Tail
+from tests.sim.lives import Tail
+from tests.sim.stand import WORLD, Stand
 
 INTENT = STREAMS["engine.intent"]
 

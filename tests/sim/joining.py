@@ -53,6 +53,7 @@ def restored(parts: Sequence[AccountSnapshot]) -> Books:
         level=first.level,
         killed=Stop(first.since_ns, first.by, first.reason),
         reconciled_ns=first.reconciled_ns,
+        retry_after_ns=first.retry_after_ns,
     )
     for part in parts:
         for halt in part.halted:

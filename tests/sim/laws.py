@@ -1,52 +1,71 @@
 """What must hold at every step of a run, and what once more holds when all faults have ended."""
 
-from schema.approval import order_hash
 from schema.identity import strategy_tag
 from schema.ledger import Holding, Ledger, decimals
 from schema.lifecycle import State
-from schema.orders import InstrumentHalted, OrderSubmitted
 from schema.units import floor_scale, to_text
 from services.engine.core import Engine
 from services.engine.state import State as EngineState
 from services.gateway.core import Gateway
 from services.risk.core import Risk
 from services.venue.account import EXP
-from tests.sim.exchange import OPENING
 from tests.sim.stand import NAMES, Stand
-from tests.sim.walk import FACTS, SYMBOL
+from tests.sim.walk import FACTS_OF
 
-QTY_EXP = FACTS.qty_exp
+RESTING = frozenset({State.ACCEPTED, State.TRIGGERED, State.PARTIALLY_FILLED})
+"""What an order is that is known, and that nobody does anything about."""
 
-
-def check_step(stand: Stand) -> None:
-    """Assert what holds at any moment."""
-    stand.hear_orders()
-    for message in stand.said:
-        if isinstance(message, OrderSubmitted):
-            verdict = message.verdict
-            assert verdict.approved, message
-            assert verdict.order_hash == order_hash(message.intent), message
-        assert not isinstance(message, InstrumentHalted), message
-    stand.said.clear()
-    _check_sells(stand)
-    for life in stand.lives.values():
-        if isinstance(life.core, Engine | Risk):
-            _check_holdings(life.core.state.books.ledger)
+RESERVE_PASSES = 40
+"""So many passes a service may lag behind what the exchange has."""
 
 
-def _check_sells(stand: Stand) -> None:
-    held = stand.exchange.desk.records.account.balances["BTC"]
-    bought = held.free + held.locked - OPENING["BTC"]
-    selling = sum(
-        order.left * 10 ** (EXP - QTY_EXP)
-        for order in stand.exchange.desk.records.all_open()
-        if not order.buys
-    )
-    if stand.flips:  # Out of what the account had before.
-        assert selling <= held.free + held.locked, f"selling {selling} of {held}"
-        return
-    assert bought >= 0, f"more was sold than bought: {bought}"
-    assert selling <= bought, f"selling {selling} of {bought}"
+class Laws:
+    """Looks at a stand after every pass."""
+
+    def __init__(self, stand: Stand) -> None:
+        self._stand = stand
+        self._missing: dict[str, int] = {}
+
+    def check_step(self) -> None:
+        """Assert that nothing is sold twice, and that what may trade is reserved."""
+        stand = self._stand
+        stand.truth.look()
+        self._check_sells()
+        self._check_reserved()
+        for life in stand.lives.values():
+            if isinstance(life.core, Engine | Risk):
+                _check_holdings(life.core.state.books.ledger, stand.symbols)
+
+    def _check_sells(self) -> None:
+        stand = self._stand
+        if stand.truth.disturbed or stand.flips:
+            return
+        for symbol, held in stand.truth.positions.items():
+            assert held >= 0, f"I2: more of {symbol} was sold than bought: {held}"
+            selling = sum(
+                order.left * int(10 ** (EXP - FACTS_OF[symbol].qty_exp))
+                for order in stand.truth.open_orders(symbol)
+                if not (order.buys or order.tied)
+            )
+            assert selling <= held, f"I2: selling {selling} of {held} {symbol}"
+
+    def _check_reserved(self) -> None:
+        """Assert that risk counts all orders that may trade and no others, once it can know."""
+        stand = self._stand
+        lives, settled = stand.lives, {"risk", "gateway"}.issubset(stand.lives)
+        if not settled or stand.paused:
+            self._missing.clear()
+            return
+        risk, gateway = lives["risk"].core, lives["gateway"].core
+        assert isinstance(risk, Risk)
+        assert isinstance(gateway, Gateway)
+        books, counted = gateway.state.books, risk.state.books.orders.keys()
+        unreserved = books.open.keys() - counted
+        over = (counted & books.ids) - books.open.keys()
+        wrong = sorted(unreserved | over)
+        self._missing = {key: self._missing.get(key, 0) + 1 for key in wrong}
+        late = [key for key, passes in self._missing.items() if passes > RESERVE_PASSES]
+        assert not late, f"I4: risk does not count what may trade, or what is over: {late}"
 
 
 def check_rest(stand: Stand) -> None:
@@ -54,25 +73,26 @@ def check_rest(stand: Stand) -> None:
     assert sorted(stand.lives) == sorted(NAMES)
     for name, life in stand.lives.items():
         pulse = life.runner.pulse
-        assert pulse.state == "READY", f"{name} is {pulse.state}: {pulse.reason}"
-    engine, risk, gateway = _cores(stand)
+        assert pulse.state == "READY", f"I37: {name} is {pulse.state}: {pulse.reason}"
+    engine, risk, gateway = cores(stand)
     books = gateway.state.books
-    unsure = [o for o in books.open.values() if o.place.state is not State.ACCEPTED]
-    assert not unsure, unsure
+    unsure = [o for o in books.open.values() if o.place.state not in RESTING]
+    assert not unsure, f"I37: {unsure}"
     assert not gateway.state.windows.intents, gateway.state.windows.intents
     assert not gateway.state.windows.verdicts, gateway.state.windows.verdicts
-    assert not books.differences or all(d.n == 0 for d in books.differences.values())
-    assert risk.state.books.orders.keys() == books.open.keys()
-    at_venue = {order.client_id for order in stand.exchange.desk.records.all_open()}
-    assert at_venue == set(books.open)
+    assert not books.halted, f"I37: {books.halted}"
+    assert risk.state.books.orders.keys() == books.open.keys(), "I4: risk counts other orders"
+    at_venue = {order.client_id for order in stand.truth.open_orders()}
+    assert at_venue == set(books.open), f"I19: {at_venue} at the exchange, {set(books.open)} here"
     of_engine = engine.state.books.orders.items()
-    assert {key for key, o in of_engine if not o.place.terminal} == set(books.open)
+    assert {key for key, o in of_engine if not o.place.terminal} == set(books.open), "I19: engine"
     _check_money(stand, engine, risk, gateway)
     _check_sums(risk)
-    _check_slots(engine.state)
+    _check_slots(engine.state, stand)
 
 
-def _cores(stand: Stand) -> tuple[Engine, Risk, Gateway]:
+def cores(stand: Stand) -> tuple[Engine, Risk, Gateway]:
+    """Return the three that run."""
     engine, risk, gateway = (stand.lives[name].core for name in NAMES)
     assert isinstance(engine, Engine)
     assert isinstance(risk, Risk)
@@ -81,61 +101,82 @@ def _cores(stand: Stand) -> tuple[Engine, Risk, Gateway]:
 
 
 def _check_money(stand: Stand, engine: Engine, risk: Risk, gateway: Gateway) -> None:
-    balances = stand.exchange.desk.records.account.balances
-    venue = {key: _plain(to_text(b.free + b.locked, EXP)) for key, b in balances.items()}
+    """Assert that all books are the exchange's, to the last unit, but for what others moved."""
+    foreign, adopted = stand.truth.foreign, stand.oracle.record.adopted
+    before = stand.oracle.record.before
+    venue = stand.exchange.balances().items()
+    ours = {asset: n - foreign.get(asset, 0) + before.get(asset, 0) for asset, n in venue}
+    trading = {asset: _plain(to_text(n, EXP)) for asset, n in ours.items()}
+    known = {a: _plain(to_text(n + adopted.get(a, 0), EXP)) for a, n in ours.items()}
+    true = {asset: _plain(to_text(n, EXP)) for asset, n in venue}
+    assert _whole(known, true), f"I15: {known} with what was adopted, at the exchange {true}"
     for ledger in (engine.state.books.ledger, risk.state.books.ledger):
-        assert {key: _plain(text) for key, text in decimals(ledger).items()} == venue
-    assets = gateway.state.books.assets.items()
-    assert {key: _plain(to_text(a.n, a.exp)) for key, a in assets} == venue
-    _check_holdings(engine.state.books.ledger)
+        own = {key: _plain(text) for key, text in decimals(ledger).items()}
+        assert _whole(own, trading) or _whole(own, known), f"I15: {own}, at the exchange {known}"
+    held = {key: _plain(to_text(a.n, a.exp)) for key, a in gateway.state.books.assets.items()}
+    assert _whole(held, known), f"I15: {held} here, {known} at the exchange"
+    for asset, seen in gateway.state.books.differences.items():
+        assert seen.n == 0, f"I19: {asset} differs by {seen.n}"
+    _check_holdings(engine.state.books.ledger, stand.symbols)
 
 
-def _check_holdings(ledger: Ledger) -> None:
+def _whole(held: dict[str, str], venue: dict[str, str]) -> bool:
+    """Return whether both are the same, where what is nothing may be left out."""
+    names = {*held, *venue}
+    return all(held.get(name, "0") == venue.get(name, "0") for name in names)
+
+
+def _check_holdings(ledger: Ledger, symbols: tuple[str, ...]) -> None:
     """Assert that the books of all strategies together are the account's, and none is short."""
-    parts = {key: h for key, h in ledger.holdings.items() if key.startswith(f"{SYMBOL} ")}
-    whole = ledger.holding(SYMBOL)
-    if whole is None:
-        return
-    exp = max(h.qty_exp for h in (whole, *parts.values()))
-    total = sum(h.qty * 10 ** (exp - h.qty_exp) for h in parts.values())
-    assert total == whole.qty * 10 ** (exp - whole.qty_exp), (whole, parts)
-    for tag in map(strategy_tag, ("threshold", "pulse")):
-        holding = ledger.holding(SYMBOL, tag)
-        assert holding is None or holding.qty >= 0, (tag, holding)
+    for symbol in symbols:
+        parts = {key: h for key, h in ledger.holdings.items() if key.startswith(f"{symbol} ")}
+        whole = ledger.holding(symbol)
+        if whole is None:
+            continue
+        exp = max(h.qty_exp for h in (whole, *parts.values()))
+        total = sum(h.qty * 10 ** (exp - h.qty_exp) for h in parts.values())
+        assert total == whole.qty * 10 ** (exp - whole.qty_exp), f"I15: {whole} {parts}"
+        for tag in map(strategy_tag, ("threshold", "pulse")):
+            holding = ledger.holding(symbol, tag)
+            assert holding is None or holding.qty >= 0, f"I14: {tag} {holding}"
 
 
 def _check_sums(risk: Risk) -> None:
     books = risk.state.books
-    assert books.held == sum(order.cost for order in books.orders.values())
-    for line in books.lines.values():
-        sells = [o for o in books.orders.values() if o.side == "sell" and not o.waits]
-        stops = [o for o in books.orders.values() if o.side == "sell" and o.waits]
-        buys = [o for o in books.orders.values() if o.side == "buy"]
-        for money, orders in ((line.sells, sells), (line.stops, stops), (line.buys, buys)):
-            assert money.amount == sum(order.leaves for order in orders), (line, books.orders)
+    assert books.held == sum(order.cost for order in books.orders.values()), "I17: cash held"
+    for symbol, line in books.lines.items():
+        orders = [order for order in books.orders.values() if order.symbol == symbol]
+        sells = [o for o in orders if o.side == "sell" and not o.waits]
+        stops = [o for o in orders if o.side == "sell" and o.waits]
+        buys = [o for o in orders if o.side == "buy"]
+        for money, some in ((line.sells, sells), (line.stops, stops), (line.buys, buys)):
+            assert money.amount == sum(order.leaves for order in some), f"I17: {line} {some}"
 
 
-def _check_slots(state: EngineState) -> None:
+def _check_slots(state: EngineState, stand: Stand) -> None:
     """Assert that what a strategy holds with a stop is protected, to the last lot."""
     for slot in state.books.slots.values():
         holding = state.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
-        if not slot.stop_px or holding is None:
+        if not slot.stop_px or holding is None or stand.truth.disturbed:
             continue
-        lots = _lots(state.books.ledger, holding)
+        lots = _lots(state.books.ledger, slot.symbol, holding)
         stops = [
             order.left
             for order in state.books.orders.values()
-            if order.intent.strategy == slot.strategy and order.intent.leg == "stop"
+            if order.intent.strategy == slot.strategy
+            and order.intent.symbol == slot.symbol
+            and order.intent.leg == "stop"
         ]
-        assert sum(stops) == abs(lots), (slot, holding, state.books.orders)
+        assert sum(stops) == abs(lots), f"I19: {slot} {holding} is protected by {stops}"
 
 
-def _lots(ledger: Ledger, holding: Holding) -> int:
+def _lots(ledger: Ledger, symbol: str, holding: Holding) -> int:
     """Return how much of a holding the account has, too: another may be on its other side."""
-    whole, sign = ledger.holding(SYMBOL), 1 if holding.qty > 0 else -1
+    whole, sign = ledger.holding(symbol), 1 if holding.qty > 0 else -1
     assert whole is not None
-    own = floor_scale(holding.qty, holding.qty_exp, QTY_EXP)
-    most = floor_scale(max(0, whole.qty * sign), whole.qty_exp, QTY_EXP)
+    exp = FACTS_OF[symbol].qty_exp
+    own = floor_scale(holding.qty, holding.qty_exp, exp)
+    most = floor_scale(max(0, whole.qty * sign), whole.qty_exp, exp)
     return min(abs(own), most) * sign
 
 

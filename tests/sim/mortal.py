@@ -1,6 +1,7 @@
 """Clock and journals of a house that can be killed at every append, and whose clock can be set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 from bus.clock import Clock
 from bus.memory import MemoryJournals, MemoryWriter
@@ -54,17 +55,24 @@ class MortalJournals(MemoryJournals):
         self._time = clock
         self.fuses: dict[str, int] = {}
         self.after = False  # it dies when the append is done, and before anybody heard of it
+        self.heard: Callable[[Stream, Sequence[bytes]], None] = lambda _stream, _frames: None
 
     def writer(self, stream: Stream, epoch: int, code: str) -> JournalWriter:
         writer = MortalWriter(self, stream, epoch, self._time)
         writer.begin(self.boot_id, code)
         return writer
 
-    def cut_power(self) -> None:
-        """Lose what no sync has brought to the disk; the machine starts anew."""
+    def cut_power(self, chance: Random) -> int:
+        """Lose a tail of what no sync has brought to the disk; return how many records.
+
+        The last one that is lost was written in part; what mends a journal cuts it off whole.
+        """
+        lost = 0
         for tape in self.tapes.values():
-            tape.cut_power()
+            loose = len(tape.frames) - tape.synced
+            lost += len(tape.cut_power(chance.randint(0, loose) if loose else 0))
         self.boot_id += "'"
+        return lost
 
     def burn(self, service: str) -> bool:
         """Return whether a service's fuse ends with this append."""
@@ -90,5 +98,6 @@ class MortalWriter(MemoryWriter):
         dies = self._journals.burn(self.stream.owner)
         if not dies or self._journals.after:
             super()._write(frames, wall_ns)
+            self._journals.heard(self.stream, frames)
         if dies:
             raise Killed(self.stream.owner)

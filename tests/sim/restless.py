@@ -10,7 +10,7 @@ import random
 
 from services.engine.strategy import Bar, Params, State, Strategy, Target, View
 
-WISHES = 13
+WISHES = 19
 
 
 class Restless(Strategy):
@@ -22,6 +22,7 @@ class Restless(Strategy):
         flips: bool = False
         moods: float = 0.0
         much: float = 1.0
+        waits: bool = False
 
     class State(State):
         bars: int = 0
@@ -44,6 +45,8 @@ class Restless(Strategy):
         wish, px = number * 7919 % WISHES, view.price
         side = -1 if self.params.flips and number // WISHES % 2 else 1
         self.note(wish=wish, side=side)
+        if self.params.waits:
+            return self.wait(number, px, view)
         stop = px * (1 - side * 0.004)
         if wish < 3:
             return Target.weight(side * 0.3 * self.params.much, stop=stop, why="some")
@@ -53,11 +56,38 @@ class Restless(Strategy):
             limit = px * (1 - side * 0.0005)
             return Target.notional(side * 900.0, limit=limit, stop=stop, why="cheaper",
                                    expires=view.in_bars(3))
+        if wish in (10, 11):
+            near = px * (1 - side * (0.0015 if wish == 10 else 0.0004))
+            return Target.notional(side * 700.0, limit=near, stop=stop, why="patient")
+        if wish == 12:
+            limit = px * (1 - side * 0.0008) if number % 3 else 0.0
+            return Target.notional(side * 800.0, stop=stop, trigger=px * (1 + side * 0.0004),
+                                   limit=limit, why="with the market", expires=view.in_bars(4))
+        if wish in (13, 14, 15):
+            near = px * (1 - side * 0.0006)
+            return Target.notional(side * 600.0, stop=near, stop_limit=near, why="at a limit")
+        if wish == 16:
+            return Target.notional(side * 500.0, limit=px * (1 - side * 0.0003), stop=stop,
+                                   post_only=True, why="never taking")
+        if wish == 17:
+            return Target.notional(side * 400.0, limit=px, stop=stop, why="at once or never",
+                                   tif="IOC" if number % 2 else "FOK")
         if wish == 7:
             return Target.qty(side * 0.011, stop=px * (1 - side * 0.001), why="near")
         if wish == 8:
             return Target.qty(side * 0.02, why="bare", expires=view.in_bars(2))
         return Target.flat("enough") if wish == 9 else None
+
+    def wait(self, number: int, px: float, view: View) -> Target:
+        """Want something else each minute, mostly at a price that rests."""
+        if number % 5 == 4 or view.position:
+            return Target.flat("no more")
+        if number % 5 == 1:
+            return Target.notional(600.0 + number % 7, limit=px * 0.9985, stop=px * 0.997,
+                                   trigger=px * 1.0001, why="and back")
+        away = (0.0004, 0.003, 0.0001, 0.0015)[number % 5]
+        return Target.notional(700.0 + number % 7, limit=px * (1 - away), stop=px * 0.9985,
+                               stop_limit=px * 0.9985, post_only=number % 2 > 0, why=f"at {away}")
 '''
 
 ANOTHER = SOURCE.replace("denied: int", "refused: int").replace("state.denied", "state.refused")
@@ -70,6 +100,15 @@ def sourced(offer: Offer, source: str) -> Offer:
     """Return an offer with another source."""
     files = (("strategies.restless", source),)
     return msgspec.structs.replace(offer, files=files, digest=digest_of(files), trouble="")
+
+
+WAITING = "waiting"
+
+
+def waiting(symbol: str) -> Offer:
+    """Return the same strategy as one whose entries rest."""
+    offer = restless(symbol, flips=False)
+    return msgspec.structs.replace(offer, name=WAITING, params={"waits": True})
 
 
 def restless(symbol: str, *, flips: bool) -> Offer:

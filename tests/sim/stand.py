@@ -1,33 +1,28 @@
 """The stand of the simulator: engine, risk and gateway as they ship, and a scripted world around.
 
 One clock, one seed, one thread: the same seed is the same run. The market and the forecasts are
-scripted; orders go to the venue's own desk, over a way that loses and doubles things.
+scripted; orders go to the venue's own desk, over a bus and a way that lose and double things.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+from os import getpid
 from pathlib import Path
-from random import Random
 from typing import cast
 
-import msgspec
-
 from bus.edge import EdgeThread
-from bus.hub import Hub, Place
 from bus.intake import wanted
 from bus.log import Log
 from bus.pulse import Pulse
-from bus.record import JournalReader, JournalWriter
 from bus.runner import Runner
 from bus.service import Parts, Service
-from schema.exchange import SendOrder
-from schema.forecast import Forecast
-from schema.frame import Kind
-from schema.head import Message
+from schema.exchange import ReportPushed, SendOrder
+from schema.head import Effect, Local
 from schema.house import Command, CommandDone
-from schema.market import FeedStatus
-from schema.messages import decode
-from schema.orders import OrderSubmitted
+from schema.messages import encode_inline
 from schema.strategy import StrategiesOffered
-from schema.streams import STREAMS, home
+from schema.streams import Stream
 from schema.units import MS_NS
 from services.engine.boundary import Bare
 from services.engine.core import Engine
@@ -35,12 +30,19 @@ from services.engine.sources import offer_of
 from services.gateway.core import Gateway
 from services.risk.core import Risk
 from services.venue.columns import MINUTE_MS
-from tests.services.shipped import ROOT, shipped
+from tests.services.shipped import ROOT
 from tests.sim.exchange import Exchange
+from tests.sim.lives import Live
+from tests.sim.lossy import LossyHub
 from tests.sim.mortal import HouseClock, Killed, MortalJournals
-from tests.sim.restless import restless
-from tests.sim.venue_edge import Faults, VenueEdge
-from tests.sim.walk import SYMBOL, listed
+from tests.sim.odds import Dice, Plan
+from tests.sim.oracle import Oracle
+from tests.sim.restless import restless, waiting
+from tests.sim.script import Script
+from tests.sim.steps import Counts
+from tests.sim.terms import settings_of, symbols_of
+from tests.sim.truth import Truth
+from tests.sim.venue_edge import VenueEdge
 
 WORLD = "local-sim-1"
 NAMES = ("engine", "risk", "gateway")
@@ -49,97 +51,57 @@ ROUNDS_MAX = 200
 HURRY_NS = 500_000_000
 """For half a second in two, the gateway tells how things stand whenever that has changed."""
 
-SCRIPTED = ("ingest.bar", "ingest.quote", "ingest.feed", "predictor.forecast")
-
-
-class Live(msgspec.Struct):
-    """One service that runs."""
-
-    core: Service
-    runner: Runner
-    place: Place
-    edge: VenueEdge | None = None
-
-
-class Tail:
-    """What was said on a stream since the last look."""
-
-    def __init__(self, reader: JournalReader) -> None:
-        self._reader = reader
-        self._pos = 0
-
-    def news(self) -> list[Message]:
-        found: list[Message] = []
-        while frames := self._reader.read(self._pos):
-            self._pos = frames[-1].last
-            for frame in frames:
-                if frame.kind == Kind.DATA:
-                    found += decode(self._reader.stream.number, frame.body)
-        return found
-
 
 class Stand:
     """A house of three with its exchange."""
 
-    def __init__(
-        self, path: Path, seed: int, *, scale: float = 10, start_ns: int = 0, flips: bool = False
-    ) -> None:
-        self.path = path
-        self.seed = seed
-        self.flips = flips  # one of the strategies sells what it does not have
-        self.chance = Random(f"stand {seed}")
-        self.settings = shipped(
-            RRR_CLOCK__SCALE=f"{scale:g}",
-            RRR_INGEST__SYMBOLS=f'["{SYMBOL}"]',
-            RRR_STRATEGY__THRESHOLD__PARAMS__STOP_DEVIATIONS="0.3",
-            RRR_STRATEGY__PULSE__PARAMS__EVERY_S="60",
-            RRR_STRATEGY__PULSE__PARAMS__HOLD_S="25",
-        )
+    def __init__(self, path: Path, plan: Plan, *, scale: float = 10, start_ns: int = 0) -> None:
+        self.path, self.plan, self.flips = path, plan, plan.flips
+        (path / "gateway.lease").write_text(f"{getpid()}")
+        self.counts = Counts()
+        self.dice = Dice(plan, self.counts)
+        self.symbols = symbols_of(self.dice)
+        self.settings = settings_of(self.dice, scale, self.symbols)
+        self.trace, self.events = blake2b(digest_size=16), 0
         shipped_ones = [
-            offer_of(ROOT, name, self.settings.strategy[name], (SYMBOL,))
+            offer_of(ROOT, name, self.settings.strategy[name], self.symbols)
             for name in ("threshold", "pulse")
         ]
-        offers = (*shipped_ones, restless(SYMBOL, flips=flips))
+        symbol = self.symbols[-1]
+        offers = (*shipped_ones, restless(symbol, flips=plan.flips), waiting(symbol))
         self.offers = {offer.name: offer for offer in offers}  # what the settings name
         self.moody = False  # a strategy decides otherwise when it is asked again
         self.clock = HouseClock(start_ns or START_NS, scale)
-        self.faults = Faults()
-        self.hub = Hub()
         self.journals = MortalJournals(self.clock)
-        self.exchange = Exchange(seed, self.clock, self._witness)
-        self.submitted: dict[str, OrderSubmitted] = {}
-        self.orders = Tail(self.journals.reader(STREAMS["gateway.order"]))
-        self.said: list[Message] = []  # on gateway.order
+        self.hub = LossyHub(self.dice, self.journals, self.later)
+        self.exchange = Exchange(plan.seed, self.clock, self.dice, self.symbols)
+        self.truth = Truth(self.exchange)
+        self.oracle = Oracle(self.truth, self.dice, self.settings)
+        self._introduce()
         self.lives: dict[str, Live] = {}
+        self.paused: dict[str, int] = {}  # until when, monotonic
         self.codes = dict.fromkeys(NAMES, "one")
         self.edges: list[VenueEdge] = []  # those of dead gateways too: requests are on their way
-        self.bar_ms = 0
-        self.probability = 0.5
-        self.feeding = True
-        self.open_scripted()
+        self._due: list[tuple[int, Callable[[], None]]] = []
+        self._worked_ns = self.requests = 0
+        self.script = Script(self.hub, self.journals, self.exchange, self.dice)
         for name in NAMES:
             self.start(name)
 
-    def open_scripted(self) -> None:
-        """Begin a life of those that are scripted, and tell the market so far."""
-        self.script = self.hub.join(())
-        self.pulses = [Pulse(name, self.script, self.clock) for name in ("ingest", "predictor")]
-        epochs = {pulse.service: self.journals.open_epoch(pulse.service) for pulse in self.pulses}
-        self.writers: dict[str, JournalWriter] = {}
-        for name in SCRIPTED:
-            epoch = epochs[name.partition(".")[0]]
-            self.writers[name] = self.journals.writer(STREAMS[name], epoch, "")
-        for pulse in self.pulses:
-            pulse.become("READY")
-        now_ns = self.clock.market_ns()
-        self.say(listed(now_ns))
-        self.say(FeedStatus(ts_event=now_ns, symbol=SYMBOL, state="OK", reason=""))
-        self.bar_ms = self.bar_ms or now_ns // MS_NS // MINUTE_MS * MINUTE_MS - 300 * MINUTE_MS
+    def _introduce(self) -> None:
+        self.oracle.journals, self.oracle.hub = self.journals, self.hub
+        self.oracle.record.counts = self.counts
+        self.exchange.took = self.oracle.took
+        self.journals.heard = self._appended
 
     def start(self, name: str, *, again: bool = False) -> None:
         """Start a service, as its process would."""
         core = self._core(name)
-        edge = VenueEdge(self.exchange, self.faults, self.chance) if name == "gateway" else None
+        edge = None
+        if name == "gateway":
+            edge = VenueEdge(self.exchange, self.dice, self.path, self)
+            edge.fuse = self._burn
+            self.edges = [*self.edges[-3:], edge]
         place = self.hub.join(wanted(core))
         pulse = Pulse(name, place, self.clock)
         pulse.code = self.codes[name]
@@ -147,15 +109,14 @@ class Stand:
         log.console = -1
         thread = cast("EdgeThread", edge) if edge is not None else None
         offered = StrategiesOffered(offers=tuple(self.offers.values()))
-        first = (offered,) if name == "engine" else ()
-        parts = Parts(core, first=first)
+        parts = Parts(core, first=(offered,) if name == "engine" else ())
         runner = Runner(parts, place, self.journals, pulse, log, thread)
         self.journals.fuses.pop(name, None)
-        if edge is not None:
-            self.edges.append(edge)
         self.lives[name] = Live(core, runner, place, edge)
         try:
             runner.start()
+        except Killed:
+            self.kill(name)
         except AssertionError:
             if name != "engine" or not self.moody or again:
                 raise
@@ -168,67 +129,138 @@ class Stand:
         assert isinstance(core, Engine)
         return core
 
+    def gateway_edge(self) -> VenueEdge | None:
+        """Return the edge of the gateway that runs."""
+        life = self.lives.get("gateway")
+        return life.edge if life is not None else None
+
     def kill(self, name: str) -> None:
         """Kill a service with all that it had in memory."""
         life = self.lives.pop(name, None)
+        self.paused.pop(name, None)
         if life is not None:
             life.place.close()
             if life.edge is not None:
-                life.edge.alive = life.edge.stream = False
+                life.edge.die()
+
+    def pause(self, name: str, ms: int) -> None:
+        """Stop a service in the middle of what it does, to go on later."""
+        if name in self.lives:
+            self.paused[name] = self.clock.mono_ns() + ms * MS_NS
+            edge = self.lives[name].edge
+            if edge is not None:
+                edge.frozen = True
 
     def cut_power(self) -> None:
         """Kill all at once, with what was not on the disk."""
         for name in NAMES:
             self.kill(name)
-        self.script.close()
-        self.journals.cut_power()
-        self.open_scripted()
-
-    def say(self, message: Message) -> None:
-        """Have one of the scripted services say something."""
-        stream = home(type(message))
-        assert stream is not None
-        for frame in self.writers[stream.name].append([message]):
-            self.script.send(frame)
+        self.script.place.close()
+        self._due.clear()
+        self.journals.cut_power(self.dice.of("torn"))
+        self.oracle.refold()
+        self.script.open()
 
     def ask(self, name: str, verb: str, *args: str) -> list[CommandDone]:
         """Give a service a person's command; return all answers of its life."""
         place = self.lives[name].place
-        asked = Command(request_id=f"{len(place.answers)}", verb=verb, args=args, by="me")
+        self.requests += 1
+        asked = Command(request_id=f"{self.requests}", verb=verb, args=args, by="me")
         place.asked.append(asked)
         return place.answers
 
     def step(self, ms: int) -> None:
         """Let time pass, and everybody do what there is to do."""
         self.clock.advance_ms(ms)
+        now_ns = self.clock.mono_ns()
+        for name in [name for name, until_ns in self.paused.items() if until_ns <= now_ns]:
+            self._go_on(name)
+        self._happen(now_ns)
         reports = self.exchange.pass_time()
+        self._note(reports)
         for edge in self.edges:
             edge.push(reports)
             edge.arrive()
-        if self.feeding:
-            self._tell_market()
-        for pulse in self.pulses if self.feeding else ():
-            pulse.beat()
-        if "gateway" in self.lives and self.clock.mono_ns() % (4 * HURRY_NS) < HURRY_NS:
+        self.script.step()
+        if "gateway" in self.lives and now_ns % (4 * HURRY_NS) < HURRY_NS:
             self.lives["gateway"].runner.dues.hurry()
         self.work()
 
     def work(self) -> None:
         """Let every service come to rest, in any order."""
+        chance = self.dice.of("turns")
         for _ in range(ROUNDS_MAX):
-            names = [name for name in NAMES if name in self.lives]
-            self.chance.shuffle(names)
+            names = [name for name in NAMES if name in self.lives and name not in self.paused]
+            chance.shuffle(names)
             busy = [name for name in names if self._turn(name)]
             if not busy:
                 return
         raise AssertionError(f"it never comes to rest: {busy}")
 
-    def hear_orders(self) -> None:
-        """Take what the gateway's journal holds by now."""
-        for message in self.orders.news():
-            self.said.append(message)
-            if isinstance(message, OrderSubmitted):
-                self.submitted[message.client_order_id] = message
+    def later(self, ms: int, work: "partial[None]") -> None:
+        """Let something happen on the bus after a while."""
+        self._due.append((self.clock.mono_ns() + ms * MS_NS, work))
+
+    def performed(self, effect: Effect) -> None:
+        """Look at what the core wants done."""
+        self._mark(effect)
+        self.oracle.paused_ns = self.clock.mono_ns() - self._worked_ns
+        self.oracle.performed(effect)
+
+    def departed(self, effect: Effect) -> None:
+        """Look at what leaves the house."""
+        self.oracle.kill_file = (self.path / "KILL").exists()
+        self.oracle.departed(effect)
+
+    def answered(self, message: Local) -> None:
+        """Look at what comes back."""
+        self._mark(message)
+
+    def _mark(self, message: Local) -> None:
+        self.events += 1
+        self.trace.update(self.clock.mono_ns().to_bytes(8, "little") + encode_inline(message))
+
+    def _appended(self, stream: Stream, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            self.events += 1
+            self.trace.update(frame)
+        self.oracle.hear(stream, frames)
+
+    def _note(self, reports: list[ReportPushed]) -> None:
+        self.events += len(reports)
+
+    def _happen(self, now_ns: int) -> None:
+        due = [work for at_ns, work in self._due if at_ns <= now_ns]
+        self._due = [(at_ns, work) for at_ns, work in self._due if at_ns > now_ns]
+        for work in due:
+            work()
+
+    def _go_on(self, name: str) -> None:
+        del self.paused[name]
+        edge = self.lives[name].edge
+        if edge is not None:
+            edge.frozen = False
+
+    def _burn(self, when: str, effect: Effect) -> None:
+        """Die before or after an effect, or stand still right behind it."""
+        now = when == self.dice.of("moments").choice(("before", "after"))
+        if now and self.dice.hits("kill_at_effect"):
+            raise Killed(effect.effect_id)
+        if when == "after" and isinstance(effect, SendOrder) and self.dice.hits("kill_in_send"):
+            self._kill_in_send()
+        if when == "after" and self.dice.hits("pause_in_send"):
+            self.pause("gateway", self.dice.of("pauses").choice((300, 2_000, 8_000, 40_000)))
+
+    def _kill_in_send(self) -> None:
+        """Kill while an order that is on the record has not left."""
+        life = self.lives.get("gateway")
+        if life is None or life.edge is None:
+            return
+        life.edge.held = self.dice.of("held").choice((1, 3))
+        if self.dice.of("kills in send").random() < 0.5:
+            (self.path / "KILL").write_text("in the middle")
+        else:
+            self.ask("gateway", "kill", "HALTED", "in the middle")
 
     def _core(self, name: str) -> Service:
         match name:
@@ -242,28 +274,10 @@ class Stand:
     def _turn(self, name: str) -> bool:
         life = self.lives[name]
         try:
-            return life.runner.turn() or life.runner.behind
+            more = life.runner.turn() or life.runner.behind
         except Killed:
             self.kill(name)
             return False
-
-    def _tell_market(self) -> None:
-        now_ns = self.clock.market_ns()
-        while self.bar_ms + MINUTE_MS <= now_ns // MS_NS:
-            bar = self.exchange.walk.bar(self.bar_ms)
-            self.say(bar)
-            self.bar_ms += MINUTE_MS
-            self.say(
-                Forecast(
-                    ts_event=bar.ts_event, trace=self.bar_ms, symbol=SYMBOL, timeframe="1m",
-                    bar_open_ns=bar.open_ns, horizon_ns=15 * 60 * 10**9,
-                    probability_up=self.chance.choice((0.4, 0.5, 0.6, 0.6)), confidence=0.5,
-                )
-            )  # fmt: skip
-        self.say(self.exchange.walk.quote(now_ns))
-
-    def _witness(self, effect: SendOrder) -> None:
-        self.hear_orders()
-        found = self.submitted.get(effect.intent.client_order_id)
-        assert found is not None, f"{effect.intent} was sent and never submitted"
-        assert found.intent == effect.intent
+        if name == "gateway":
+            self._worked_ns = self.clock.mono_ns()
+        return more

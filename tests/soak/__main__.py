@@ -1,6 +1,7 @@
 """`make soak`: what holds for an hour or at a hundred million rows; each figure as a JSON line.
 
-`ONLY=shards`, `SERIES=n` (a series is a year and a month of minutes), `KILLS=n`.
+`ONLY=shards`, `SERIES=n` (a series is a year and a month of minutes), `KILLS=n`; `ONLY=sim`,
+`MINUTES=n`, `FROM=k`: the seeds of the simulator for an hour.
 """
 
 import json
@@ -11,9 +12,15 @@ from collections.abc import Callable, Iterator
 from tests.bench import shards_keep, shards_read
 from tests.bench.figure import Figure
 from tests.bench.shards_place import market
+from tests.sim.campaign import Campaign, say
 
 SERIES = 176  # a hundred million bars
 KILLS = 500
+MINUTES = 60
+FIRST = 1_000_000
+"""The first seed of an hour, far from those that every check runs."""
+
+OFTEN = 100
 SLOWER_MAX = 2.0
 VIEW_US_MAX = 20_000.0
 
@@ -28,7 +35,21 @@ def shards() -> Iterator[Figure]:
     yield from shards_keep.recovery(_number("KILLS", KILLS))
 
 
-FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {"shards": shards}
+def sim() -> Iterator[Figure]:
+    """Run seeds for an hour; every fault and every step of an order has to occur often."""
+    campaign = Campaign(0, _number("MINUTES", MINUTES), _number("FROM", FIRST))
+    campaign.run()
+    say(campaign.table())
+    say(campaign.line())
+    yield Figure("sim.seeds", float(campaign.seeds), float(campaign.events), "seeds")
+    yield Figure("sim.failed", float(len(campaign.failed)), 0.0, "seeds")
+    rare = campaign.missing(OFTEN)
+    if rare:
+        say(f"sim: occurred less than {OFTEN} times: {'; '.join(rare)}")
+    yield Figure("sim.rare", float(len(rare)), 0.0, "kinds")
+
+
+FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {"shards": shards, "sim": sim}
 
 
 def main(only: list[str]) -> None:
@@ -49,6 +70,8 @@ def main(only: list[str]) -> None:
 def _broken(figure: Figure) -> list[str]:
     if figure.name == "shards.recovery_lost" and figure.ours:
         return [f"{figure.ours:.0f} kills lost a row that was acknowledged"]
+    if figure.name in {"sim.failed", "sim.rare"} and figure.ours:
+        return [f"{figure.name} is {figure.ours:.0f}"]
     if not figure.name.startswith("shards.scale_"):
         return []
     found = []
