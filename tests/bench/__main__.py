@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from services.rrr.screen import table
-from tests.bench import bus, core, edited, oracle, shards, startup
+from tests.bench import bus, core, edited, oracle, path, shards, startup
 from tests.bench.figure import Figure
 
 FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -14,6 +14,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
     "startup": startup.measure,
     "bus": bus.measure,
     "shards": shards.measure,
+    "path": path.measure,
 }
 
 

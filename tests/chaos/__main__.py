@@ -1,6 +1,7 @@
 """`make chaos`: processes die by the hundred, and a line of JSON says what that cost.
 
-`ONLY=bus`, `SEED=n`, `MESSAGES=n`, `KILLS=n`; of `ONLY=shards`, `SEED=n`, `SECONDS=n`.
+`ONLY=bus`, `SEED=n`, `MESSAGES=n`, `KILLS=n`; of `ONLY=shards`, `SEED=n`, `SECONDS=n`; of
+`ONLY=orders`, `SEED=n`, `CELLS=n` of the matrix or all, and names in `SERVICE`, `STEP`, `FAULT`.
 """
 
 import os
@@ -9,13 +10,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from tests.chaos import shards_storm
+from tests.chaos import orders_storm, shards_storm
+from tests.chaos.orders_cells import matrix, sample
 from tests.chaos.storm import Storm, rage
 from tests.services.bare import bare_house
 
 MESSAGES = 10_000_000
 KILLS = 200
 SECONDS = 180
+CELL_S = 7
 
 
 def main(only: list[str]) -> None:
@@ -52,7 +55,19 @@ def _shards() -> bool:
     return not report.differences
 
 
-FAMILIES: dict[str, Callable[[], bool]] = {"bus": _bus, "shards": _shards}
+def _orders() -> bool:
+    seed, count = _seed(), _number("CELLS", 1 << 31)
+    cells = matrix(*orders_storm.chosen())
+    cells = sample(seed, count) if count < len(cells) else cells
+    sys.stderr.write(
+        f"chaos: orders SEED={seed}, {len(cells)} cells, about {len(cells) * CELL_S // 60} min\n"
+    )
+    report = orders_storm.rage(cells, seed)
+    _tell(report)
+    return not (report.failed or report.never_reached or report.never_struck)
+
+
+FAMILIES: dict[str, Callable[[], bool]] = {"bus": _bus, "orders": _orders, "shards": _shards}
 
 
 def _tell(report: msgspec.Struct) -> None:

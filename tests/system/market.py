@@ -6,7 +6,7 @@ import random
 from decimal import Decimal
 from pathlib import Path
 
-from tests.system.checkout import RECORDED
+from tests.system.checkout import RECORDED, Checkout
 
 BTC = RECORDED / "typhonun_DcaTpStrategy" / "BTC_USDT_USDT-1m-futures.csv.gz"
 HEADER = ("timestamp_ms", "open", "high", "low", "close", "volume")
@@ -27,6 +27,17 @@ def replay_file(directory: Path) -> Path:
         out.writerow(HEADER)
         out.writerows(_made(random.Random(7)))
     return path
+
+
+def replaying(directory: str, scale: int = 60, **environ: str) -> Checkout:
+    """Return a house, not up yet, that plays the recording so many times as fast."""
+    return Checkout(
+        RRR_VENUE__MARKET="replay",
+        RRR_VENUE__REPLAY=str(replay_file(Path(directory))),
+        RRR_VENUE__SYMBOL="BTC/USDT",
+        RRR_CLOCK__SCALE=str(scale),
+        **environ,
+    )
 
 
 def rows(path: Path) -> dict[int, Row]:

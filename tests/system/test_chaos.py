@@ -36,11 +36,8 @@ DEFECTS = ("Traceback", "AssertionError")
 def house() -> Iterator[Checkout]:
     """A house that makes a small round trip every few seconds."""
     with tempfile.TemporaryDirectory() as directory:
-        made = Checkout(
-            RRR_VENUE__MARKET="replay",
-            RRR_VENUE__REPLAY=str(market.replay_file(Path(directory))),
-            RRR_VENUE__SYMBOL="BTC/USDT",
-            RRR_CLOCK__SCALE="60",
+        made = market.replaying(
+            directory,
             RRR_STRATEGY__PULSE__PARAMS__EVERY_S="120",
             RRR_STRATEGY__PULSE__PARAMS__HOLD_S="60",
         )

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,11 +25,9 @@ KNOWN = frozenset({"position", "memory", "gate", "down", "late", "bar", "warm-up
 def traded() -> Iterator[Checkout]:
     """A house in which one strategy has traded a recording for some minutes of its market."""
     with tempfile.TemporaryDirectory() as directory:
-        made = Checkout(
-            RRR_VENUE__MARKET="replay",
-            RRR_VENUE__REPLAY=str(market.replay_file(Path(directory))),
-            RRR_VENUE__SYMBOL="BTC/USDT",
-            RRR_CLOCK__SCALE=str(SCALE),
+        made = market.replaying(
+            directory,
+            SCALE,
             RRR_INGEST__HISTORY_DAYS="1",
             RRR_PREDICTOR__TRAIN="false",
         )

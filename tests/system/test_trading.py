@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,12 +29,7 @@ STEPS = ("bar", "forecast", "intent", "verdict", "submitted", "fill")
 def recorded() -> Iterator[Checkout]:
     """A house that plays a recording at sixty times its speed; the tests of this file share it."""
     with tempfile.TemporaryDirectory() as directory:
-        made = Checkout(
-            RRR_VENUE__MARKET="replay",
-            RRR_VENUE__REPLAY=str(market.replay_file(Path(directory))),
-            RRR_VENUE__SYMBOL="BTC/USDT",
-            RRR_CLOCK__SCALE="60",
-        )
+        made = market.replaying(directory)
         try:
             made.up()
             yield made
