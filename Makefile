@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up down test check bench chaos soak fuzz lab lab-install lock install
+.PHONY: help up down test check bench chaos soak sim fuzz lab lab-install lock install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,8 +32,9 @@ help:
 	@echo "make test    install what is missing, run the fast tests"
 	@echo "make check   format, lint, types and every test: exactly what CI runs (ONLY=migrate for one folder)"
 	@echo "make bench   measure (ONLY=startup for one family)"
-	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n; ONLY=shards SEED=n SECONDS=n)"
-	@echo "make soak    what holds at a hundred million rows and hundreds of kills (ONLY=shards)"
+	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n; ONLY=shards SEED=n SECONDS=n; ONLY=orders SEED=n CELLS=n)"
+	@echo "make sim     the order path by seeds, under everything that can happen to it (SEEDS=n or MINUTES=n, FROM=k)"
+	@echo "make soak    what holds at a hundred million rows, after hundreds of kills, for an hour of seeds (ONLY=shards, ONLY=sim MINUTES=n)"
 	@echo "make fuzz    bytes of chance for all that reads what others wrote (SECONDS=n TARGET=name)"
 	@echo "make lab     notebooks over what the house keeps, at an address that it prints"
 	@echo "make lab-install  install what notebooks need, and start nothing"
@@ -73,6 +74,9 @@ chaos: install
 
 soak: install
 	@$(BIN)/python -m tests.soak $(ONLY)
+
+sim: install
+	@$(BIN)/python -m tests.sim
 
 fuzz: install
 	@$(BIN)/python -m tests.fuzz
