@@ -12,6 +12,10 @@ from services.gateway.state import Pace
 from services.gateway.turn import Turn
 from services.gateway.unconfirmed import take_whole_list
 
+POLLED = 5
+"""Lists of so many symbols in each `poll_ms` take a fifth of the exchange's budget; of more
+symbols each is asked for less often, so that enough is left for all else."""
+
 
 def take_list(turn: Turn, seen: TradesSeen) -> None:
     """Book what a list has, and note which questions it answers."""
@@ -62,7 +66,7 @@ def settle(turn: Turn, symbols: set[str]) -> None:
         ask_trades(turn, symbol)
     if turn.windows.clock is None or turn.windows.reconciled is None:
         return
-    poll_ns = turn.rules.own.poll_ms * 1_000_000
+    poll_ns = turn.rules.own.poll_ms * 1_000_000 * max(POLLED, len(symbols)) // POLLED
     polled_ns = turn.windows.polled
     for symbol in sorted([name for name in symbols if turn.due(polled_ns.get(name, 0) + poll_ns)]):
         ask_trades(turn, symbol)
