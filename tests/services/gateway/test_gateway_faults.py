@@ -23,8 +23,10 @@ from tests.services.venue.spoiled import active, desk_of, hits, spoil
 
 pytestmark = [
     pytest.mark.slow,
-    # A request that is cut off while it connects leaves its socket to the collector, at any time.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    # aiohttp's way to connect, cut off in the middle, leaves its socket to the collector.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 
 AGAIN_NS = 500_000_000
