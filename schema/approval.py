@@ -24,13 +24,24 @@ WIRE_FIELDS = (
     "reduce_only",
     "valid_until_ns",
     "oco",
+    "replaces",
+    "expire_ns",
 )
-"""The fields that change what an order does; another price, size or deadline is another order."""
+"""The fields that change what an order does; another price, size or deadline is another order.
 
-_wired = attrgetter(*WIRE_FIELDS)
+The later ones are in the hash where they say something, so that orders from before they were there
+have the hash that was approved then.
+"""
+
+FIRST = 14
+"""So many of them were there from the beginning."""
+
+_wired, _wired_first = attrgetter(*WIRE_FIELDS), attrgetter(*WIRE_FIELDS[:FIRST])
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def order_hash(intent: OrderIntent) -> bytes:
     """Return the hash that a verdict on this order carries."""
-    return blake2b(_encode(_wired(intent)), digest_size=HASH_BYTES).digest()
+    says_more = intent.replaces or intent.expire_ns
+    wired = _wired(intent) if says_more else _wired_first(intent)
+    return blake2b(_encode(wired), digest_size=HASH_BYTES).digest()

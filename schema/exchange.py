@@ -7,6 +7,8 @@ named `wall_ms` are the wall's, and those of orders and trades the exchange's.
 
 from typing import ClassVar
 
+import msgspec
+
 from schema.head import Effect, Local, Side
 from schema.trading import OrderIntent
 
@@ -172,6 +174,7 @@ class AccountSeen(Local, tag=317, frozen=True, kw_only=True):
     can_trade: bool
     can_withdraw: bool
     wall_ms: int
+    ip_bound: bool = True  # the key works from some addresses alone
 
 
 class AskTop(Effect, tag=318, frozen=True, kw_only=True):
@@ -203,6 +206,7 @@ class SetLevel(Effect, tag=320, frozen=True, kw_only=True):
     weight_1m: int = 0  # what the exchange allows, as it listed it last; 0: not known
     orders_10s: int = 0
     orders_1d: int = 0
+    risk_until_wall_ms: int = 0  # nothing that adds risk leaves after it; 0: there is no such end
 
 
 class LevelSet(Local, tag=321, frozen=True, kw_only=True):
@@ -254,41 +258,29 @@ class BudgetSeen(Local, tag=327, frozen=True, kw_only=True):
     retry_wall_ms: int = 0
 
 
-class SendPair(Effect, tag=328, frozen=True, kw_only=True):
-    """Sends two orders as one request, of which one alone will be done (OCO).
+class BalanceMoved(Local, tag=338, frozen=True, kw_only=True):
+    """The exchange said that money came or went by other ways than trading."""
 
-    `effect_id` is "pair <client order id of the stop>". Its answer is PairPlaced, PairRefused,
-    PairNotSent or Unanswered: what holds of one of the two holds of the other.
-    """
-
-    stop: OrderIntent
-    target: OrderIntent
-    signed_ms: int  # wall time that the request is signed with, as journaled
-    deadline_wall_ms: int
+    asset: str
+    delta: str  # decimal
+    venue_id: str  # names the event, once and for ever
 
 
-class PairPlaced(Local, tag=329, frozen=True, kw_only=True):
-    """The exchange took both orders; each as it stands then."""
+class Requirement(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that live trading asks for, how it is, and what to do where it is not so."""
 
-    effect_id: str
-    reports: tuple[OrderReport, ...]
-    trades: tuple[VenueTrade, ...] = ()
-
-
-class PairRefused(Local, tag=330, frozen=True, kw_only=True):
-    """The exchange proved that it took neither."""
-
-    effect_id: str
-    client_order_ids: tuple[str, ...]
-    symbol: str
-    code: int
+    name: str
+    state: str  # ok | advice | fails
     text: str
+    todo: str = ""
+
+    @property
+    def fails(self) -> bool:
+        return self.state == "fails"
 
 
-class PairNotSent(Local, tag=331, frozen=True, kw_only=True):
-    """The edge refused in the line before the call: not a byte has left."""
+class PlaceSeen(Local, tag=346, frozen=True, kw_only=True):
+    """How the gateway's own place is: its keys, its disk, and which contract it runs."""
 
-    effect_id: str
-    client_order_ids: tuple[str, ...]
-    symbol: str
-    reason: str
+    contract: str
+    conditions: tuple[Requirement, ...]

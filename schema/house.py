@@ -181,6 +181,7 @@ class PeerSeen(Local, tag=223, frozen=True, kw_only=True):
     service: str
     state: str
     reason: str = ""
+    contract: str = ""  # which schema, bus and mode it runs
 
     @property
     def ready(self) -> bool:

@@ -12,6 +12,9 @@ ID_CHARS = 32
 UNATTRIBUTED = "unattributed"
 """The book of fills whose order no strategy of this house made."""
 
+MANUAL = "manual"
+"""The book of what a person orders by hand; no strategy has this name."""
+
 
 @lru_cache(64)
 def house_tag(account: str) -> str:

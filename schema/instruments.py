@@ -8,11 +8,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from math import lcm
 from operator import attrgetter
+from typing import Literal
 
 import msgspec
 
 from schema.market import Instrument
-from schema.trading import OrderIntent
+from schema.trading import OrderIntent, TimeInForce
 from schema.units import floor_to, notional, notional_at_most, to_text
 
 VENUE_TYPES = {
@@ -26,9 +27,19 @@ VENUE_TYPES = {
 }
 """Our order types in the exchange's words."""
 
+VENUE_TIFS: dict[TimeInForce, Literal["GTC", "IOC", "FOK"]] = {
+    "GTC": "GTC",
+    "IOC": "IOC",
+    "FOK": "FOK",
+    "GTD": "GTC",
+}
+"""Likewise how long an order stays; a spot exchange knows no GTD, which the gateway ends itself."""
+
 LIMITS = frozenset({"limit", "limit_maker", "stop_limit", "take_profit_limit"})
 TRIGGERS = frozenset({"stop", "stop_limit", "take_profit", "take_profit_limit"})
 TIMED = frozenset({"limit", "stop_limit", "take_profit_limit"})
+DATED = frozenset({"limit", "limit_maker", "stop", "stop_limit"})
+"""What may be good until a time of its own (GTD)."""
 
 EXIT_RESERVE_BPS = 500
 """How far the price may fall before an exit without a stop: what peers keep for it by default."""
@@ -139,9 +150,21 @@ def _tradable(instrument: Instrument, intent: OrderIntent) -> Denial | None:
     offered = instrument.order_types
     if offered and VENUE_TYPES[intent.order_type] not in offered:
         return Denial("UNSUPPORTED_ORDER_TYPE", f"order_type={intent.order_type}")
-    if intent.time_in_force != "GTC" and intent.order_type not in TIMED:
+    if intent.time_in_force not in {"GTC", "GTD"} and intent.order_type not in TIMED:
         detail = f"time_in_force={intent.time_in_force} order_type={intent.order_type}"
         return Denial("UNSUPPORTED_TIME_IN_FORCE", detail)
+    return _dated(intent)
+
+
+def _dated(intent: OrderIntent) -> Denial | None:
+    """Return what is wrong with the time that an order is good until, as it was decided."""
+    if intent.time_in_force != "GTD":
+        detail = f"time_in_force={intent.time_in_force} expire_ns={intent.expire_ns}"
+        return Denial("UNSUPPORTED_TIME_IN_FORCE", detail) if intent.expire_ns else None
+    if intent.order_type not in DATED:
+        return Denial("UNSUPPORTED_TIME_IN_FORCE", f"GTD order_type={intent.order_type}")
+    if intent.expire_ns <= intent.ts_event:
+        return Denial("EXPIRE_TIME_IN_PAST", f"expire_ns={intent.expire_ns}")
     return None
 
 

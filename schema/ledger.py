@@ -3,80 +3,43 @@
 Everything is an integer with decimals of its own. A position is (qty, cost), with the sign of qty
 on both; its average price is a view. Reducing c of q takes `cost * c // q`, toward zero, out of the
 cost. A fee in the base asset takes that much of the position, and what it cost is the fee; a fee
-in a third asset stands in that asset's balance alone. So, in the quote asset and to the last unit,
-`cash + qty * mark = deposits + realized + (qty * mark - cost) - fees` holds at every step.
+in a third asset stands in that asset's balance alone; a rebate is a fee below zero. So, in the
+quote asset and to the last unit, `cash + qty * mark = deposits + realized + (qty * mark - cost) -
+fees + funding` holds at every step. Each event proves what it touched: of every asset, that what
+was put in and all entries come to the balance, and of every position, that its quantity and what
+was paid for it changed by that event alone. `assert_sound` proves whole books.
 """
+
+from functools import lru_cache
 
 import msgspec
 
+from schema.holding import Holding, Move, earn, hold, rebate, trade, widen
 from schema.identity import tag_of
 from schema.orders import Deposit, Fill
-from schema.units import ceil_scale, floor_scale, rescale, to_text
+from schema.purse import Money, Purse, purse_of
+from schema.units import ceil_scale, rescale, to_text
+
+__all__ = ["ACCOUNT", "TRADING", "Holding", "Ledger", "Money", "Purse"]
 
 TRADING = "trading"
 ACCOUNT = ""
 """The book of the whole account, beside those of the strategies."""
 
-
-class Money(msgspec.Struct, array_like=True):
-    """An amount of one asset; it gains decimals when one is needed, and never loses one."""
-
-    amount: int = 0
-    exp: int = 0
-
-    def add(self, amount: int, exp: int) -> None:
-        """Add an amount exactly."""
-        if exp > self.exp:
-            self.amount, self.exp = rescale(self.amount, self.exp, exp), exp
-        self.amount += amount if exp == self.exp else rescale(amount, exp, self.exp)
-
-
-class Holding(msgspec.Struct, array_like=True):
-    """A position in one symbol, and what it has earned so far; money is in the quote asset."""
-
-    px_exp: int
-    qty_exp: int
-    quote_exp: int
-    qty: int = 0
-    cost: int = 0
-    realized: int = 0  # before fees
-    fees: int = 0
-
-    @property
-    def flat(self) -> bool:
-        return self.qty == 0
-
-    def worth(self, px: int) -> int:
-        """Return what the position is worth at a price, rounded against us."""
-        return floor_scale(px * self.qty, self.px_exp + self.qty_exp, self.quote_exp)
-
-    def unrealized(self, px: int) -> int:
-        """Return what closing at a price would add, before fees."""
-        return self.worth(px) - self.cost
-
-
-class Move(msgspec.Struct, frozen=True):
-    """What a fill does to a position, whosever it is."""
-
-    qty_exp: int
-    quote_exp: int
-    sign: int
-    qty: int
-    money: int
-    fee: int  # in the quote asset
-    fee_in_base: int
+EARNINGS = frozenset({"funding", "dividend"})
+"""Kinds of deposits that a position earned: no capital came in."""
 
 
 class Ledger(msgspec.Struct):
     """All balances and positions; `holdings` by "symbol" and by "symbol strategy-tag"."""
 
-    balances: dict[str, Money] = {}
-    deposits: dict[str, Money] = {}
+    balances: dict[str, Purse] = {}
     holdings: dict[str, Holding] = {}
-    fees: dict[str, Money] = {}  # by asset, in that asset
+    tags: dict[str, list[str]] = {}  # of the books of each symbol, in the order of their first fill
     seen: dict[str, set[str]] = {}  # trade ids of each symbol
     fills: int = 0
     repeats: int = 0
+    moves: int = 0  # deposits of any kind
 
     def holding(self, symbol: str, tag: str = ACCOUNT) -> Holding | None:
         """Return the account's position in a symbol, or that of one strategy's tag."""
@@ -84,7 +47,18 @@ class Ledger(msgspec.Struct):
 
     def balance(self, asset: str) -> Money:
         """Return a balance; zero when there never was one."""
-        return self.balances.get(asset, Money())
+        purse = self.balances.get(asset)
+        return Money(purse.amount, purse.exp) if purse is not None else Money()
+
+    def deposited(self, asset: str) -> Money:
+        """Return what was put in of an asset, less what was taken out."""
+        purse = self.balances.get(asset)
+        return Money(purse.put, purse.exp) if purse is not None else Money()
+
+    def charged(self, asset: str) -> Money:
+        """Return the fees that were paid in an asset."""
+        purse = self.balances.get(asset)
+        return Money(purse.fees, purse.exp) if purse is not None else Money()
 
 
 def book_of(symbol: str, tag: str) -> str:
@@ -92,35 +66,93 @@ def book_of(symbol: str, tag: str) -> str:
     return f"{symbol} {tag}" if tag else symbol
 
 
+@lru_cache(16_384)
+def halves(symbol: str) -> tuple[str, str]:
+    """Return base and quote of a symbol."""
+    base, _, quote = symbol.partition("/")
+    return base, quote
+
+
 def deposit(ledger: Ledger, message: Deposit) -> None:
     """Book money that came or went by other ways than trading."""
     if message.book != TRADING:
         return
-    for books in (ledger.balances, ledger.deposits):
-        _add(books, message.asset, message.amount, message.exp)
+    ledger.moves += 1
+    purse = purse_of(ledger.balances, message.asset)
+    amount = purse.fitted(message.amount, message.exp)
+    purse.amount += amount
+    known = _is_of_position(ledger, message)
+    if message.kind in EARNINGS:
+        purse.earned += amount
+        purse.alone += 0 if known else amount
+    elif message.kind == "rebate":
+        purse.fees -= amount
+        purse.aside -= 0 if known else amount
+    else:
+        purse.put += amount
+        known = False
+    if known:
+        _share(ledger, message)
+    assert purse.proven, f"{message.asset} does not add up after {message}: {purse}"
+
+
+def _is_of_position(ledger: Ledger, message: Deposit) -> bool:
+    return message.symbol in ledger.holdings and halves(message.symbol)[1] == message.asset
+
+
+def _share(ledger: Ledger, message: Deposit) -> None:
+    """Give the account's position what it earned, and each strategy's its part by quantity."""
+    give = earn if message.kind in EARNINGS else rebate
+    symbol, left = message.symbol, message.amount
+    whole = ledger.holdings[symbol]
+    give(whole, message.amount, message.exp)
+    keys = [book_of(symbol, tag) for tag in ledger.tags.get(symbol, ())]
+    parts = [ledger.holdings[key] for key in keys if key in ledger.holdings]
+    for n, part in enumerate(parts, start=1):
+        mine = left if n == len(parts) else _portion(message.amount, part, whole)
+        give(part, mine, message.exp)
+        left -= mine
+
+
+def _portion(amount: int, part: Holding, whole: Holding) -> int:
+    exp = max(part.qty_exp, whole.qty_exp)
+    held = rescale(whole.qty, whole.qty_exp, exp)
+    return amount * rescale(part.qty, part.qty_exp, exp) // held if held else 0
 
 
 def book(ledger: Ledger, fill: Fill) -> bool:
     """Book one fill; False for one that was booked before."""
-    seen = ledger.seen.get(fill.symbol)
+    symbol, trade_id = fill.symbol, fill.venue_trade_id
+    seen = ledger.seen.get(symbol)
     if seen is None:
-        seen = ledger.seen[fill.symbol] = set()
-    if fill.venue_trade_id in seen:
+        seen = ledger.seen[symbol] = set()
+    if trade_id in seen:
         ledger.repeats += 1
         return False
-    seen.add(fill.venue_trade_id)
+    seen.add(trade_id)
     ledger.fills += 1
-    base, _, quote = fill.symbol.partition("/")
+    base, quote = halves(symbol)
     move = _move_of(fill, base, quote)
-    _pay(ledger, fill, base, quote)
-    for key in (fill.symbol, book_of(fill.symbol, tag_of(fill.client_order_id))):
-        holding = ledger.holdings.get(key)
-        if holding is None:
-            holding = ledger.holdings[key] = Holding(fill.px_exp, move.qty_exp, move.quote_exp)
-        _hold(holding, move)
+    _pay(ledger.balances, fill, base, quote)
+    holdings, tag = ledger.holdings, tag_of(fill.client_order_id)
+    own = f"{symbol} {tag}"
+    if own not in holdings:
+        _open(ledger, fill, move, tag)
+    for key in (symbol, own):
+        holding = holdings[key]
+        hold(holding, move)
         if fill.px_exp != holding.px_exp:
             holding.px_exp = max(holding.px_exp, fill.px_exp)
     return True
+
+
+def _open(ledger: Ledger, fill: Fill, move: Move, tag: str) -> None:
+    for key in (fill.symbol, book_of(fill.symbol, tag)):
+        if key not in ledger.holdings:
+            ledger.holdings[key] = Holding(fill.px_exp, move.qty_exp, move.quote_exp)
+    tags = ledger.tags.setdefault(fill.symbol, [])
+    if tag and tag not in tags:
+        tags.append(tag)
 
 
 def hand_over(ledger: Ledger, fill: Fill, tag: str) -> None:
@@ -139,121 +171,66 @@ def hand_over(ledger: Ledger, fill: Fill, tag: str) -> None:
     qty = min(owed, sign * rescale(taker.qty, taker.qty_exp, exp))
     if qty <= 0:
         return
-    _widen(giver, taker)
-    money = abs(giver.cost) * qty // owed
-    _trade(taker, -sign, qty, money)
-    _trade(giver, sign, qty, money)
+    widen(giver, taker.qty_exp, taker.quote_exp)
+    widen(taker, giver.qty_exp, giver.quote_exp)
+    money, before = abs(giver.cost) * qty // owed, giver.paid + taker.paid
+    trade(taker, -sign, qty, money)
+    trade(giver, sign, qty, money)
+    assert giver.paid + taker.paid == before, f"{fill} changed what was paid by handing over"
 
 
-def _widen(one: Holding, other: Holding) -> None:
-    qty_exp, quote_exp = max(one.qty_exp, other.qty_exp), max(one.quote_exp, other.quote_exp)
-    for holding in (one, other):
-        _rescale(holding, qty_exp, quote_exp)
+def _pay(purses: dict[str, Purse], fill: Fill, base: str, quote: str) -> None:
+    qty, money = fill.qty, fill.quote_qty
+    if fill.side == "buy":
+        money = -money
+    else:
+        qty = -qty
+    bought, paid = purses.get(base), purses.get(quote)
+    if bought is None or paid is None:
+        bought, paid = purse_of(purses, base), purse_of(purses, quote)
+    if fill.qty_exp != bought.exp:
+        qty = bought.fitted(qty, fill.qty_exp)
+    bought.amount += qty
+    bought.traded += qty
+    if fill.quote_exp != paid.exp:
+        money = paid.fitted(money, fill.quote_exp)
+    paid.amount += money
+    paid.traded += money
+    if fill.fee:
+        _charge(purses, fill, base, quote)
+    assert bought.amount == bought.put + bought.traded - bought.fees + bought.earned, bought
+    assert paid.amount == paid.put + paid.traded - paid.fees + paid.earned, paid
 
 
-def _pay(ledger: Ledger, fill: Fill, base: str, quote: str) -> None:
-    sign = 1 if fill.side == "buy" else -1
-    balances, asset, fee, exp = ledger.balances, fill.fee_asset, fill.fee, fill.fee_exp
-    _add(balances, base, sign * fill.qty, fill.qty_exp)
-    _add(balances, quote, -sign * fill.quote_qty, fill.quote_exp)
-    _add(balances, asset, -fee, exp)
-    _add(ledger.fees, asset, fee, exp)
-
-
-def _add(books: dict[str, Money], asset: str, amount: int, exp: int) -> None:
-    money = books.get(asset)
-    if money is None:
-        money = books[asset] = Money()
-    money.add(amount, exp)
+def _charge(purses: dict[str, Purse], fill: Fill, base: str, quote: str) -> None:
+    asset, fee = fill.fee_asset, fill.fee
+    purse = purse_of(purses, asset)
+    if fill.fee_exp != purse.exp:
+        fee = purse.fitted(fee, fill.fee_exp)
+    purse.amount -= fee
+    purse.fees += fee
+    if asset not in (base, quote):
+        purse.aside += fee
+        assert purse.proven, f"{asset} does not add up after {fill}: {purse}"
 
 
 def _move_of(fill: Fill, base: str, quote: str) -> Move:
     # A fee in base has more decimals than the lot; a fee in quote may have more than the price.
-    qty, qty_exp, fee_exp = fill.qty, fill.qty_exp, fill.fee_exp
-    money, quote_exp = fill.quote_qty, fill.quote_exp
-    in_quote, in_base = fill.fee_asset == quote, fill.fee_asset == base
-    if in_base and fee_exp > qty_exp:
-        qty, qty_exp = rescale(qty, qty_exp, fee_exp), fee_exp
-    if in_quote and fee_exp > quote_exp:
-        money, quote_exp = rescale(money, quote_exp, fee_exp), fee_exp
-    return Move(
-        qty_exp,
-        quote_exp,
-        1 if fill.side == "buy" else -1,
-        qty,
-        money,
-        rescale(fill.fee, fee_exp, quote_exp) if in_quote else 0,
-        rescale(fill.fee, fee_exp, qty_exp) if in_base else 0,
-    )
-
-
-def _hold(holding: Holding, move: Move) -> None:
-    if holding.qty_exp != move.qty_exp or holding.quote_exp != move.quote_exp:
-        move = _fitted(holding, move)
-    _trade(holding, move.sign, move.qty, move.money)
-    holding.fees += move.fee
-    if move.fee_in_base:
-        _pay_in_base(holding, move.fee_in_base)
-
-
-def _fitted(holding: Holding, move: Move) -> Move:
-    """Return a move with a holding's decimals, which gains those that it lacks."""
-    qty_exp = max(holding.qty_exp, move.qty_exp)
-    quote_exp = max(holding.quote_exp, move.quote_exp)
-    _rescale(holding, qty_exp, quote_exp)
-    return Move(
-        qty_exp,
-        quote_exp,
-        move.sign,
-        rescale(move.qty, move.qty_exp, qty_exp),
-        rescale(move.money, move.quote_exp, quote_exp),
-        rescale(move.fee, move.quote_exp, quote_exp),
-        rescale(move.fee_in_base, move.qty_exp, qty_exp),
-    )
-
-
-def _rescale(holding: Holding, qty_exp: int, quote_exp: int) -> None:
-    if (qty_exp, quote_exp) == (holding.qty_exp, holding.quote_exp):
-        return
-    holding.qty = rescale(holding.qty, holding.qty_exp, qty_exp)
-    for name in ("cost", "realized", "fees"):
-        setattr(holding, name, rescale(getattr(holding, name), holding.quote_exp, quote_exp))
-    holding.qty_exp, holding.quote_exp = qty_exp, quote_exp
-
-
-def _trade(holding: Holding, sign: int, qty: int, money: int) -> None:
-    if holding.qty * sign >= 0:
-        holding.qty += sign * qty
-        holding.cost += sign * money
-        return
-    closed = min(qty, abs(holding.qty))
-    part = money * closed // qty
-    holding.realized += -sign * part - _take_out(holding, closed)
-    if qty > closed:  # Through zero: the rest opens the other way.
-        holding.qty = sign * (qty - closed)
-        holding.cost = sign * (money - part)
-
-
-def _pay_in_base(holding: Holding, fee: int) -> None:
-    if fee < 0 or holding.qty <= 0:  # A rebate, or from a short: it has no price that is known.
-        _trade(holding, -1 if fee > 0 else 1, abs(fee), 0)
-        return
-    paid = min(fee, holding.qty)
-    holding.fees += _take_out(holding, paid)
-    holding.qty -= fee - paid
-
-
-def _take_out(holding: Holding, qty: int) -> int:
-    """Take some of a position out, and return what it had cost."""
-    cost, whole = holding.cost, abs(holding.qty)
-    if qty == whole:
-        holding.qty = holding.cost = 0
-        return cost
-    removed = abs(cost) * qty // whole
-    removed = removed if cost >= 0 else -removed
-    holding.cost -= removed
-    holding.qty -= qty if holding.qty > 0 else -qty
-    return removed
+    qty, qty_exp, fee, fee_exp = fill.qty, fill.qty_exp, fill.fee, fill.fee_exp
+    money, quote_exp, asset = fill.quote_qty, fill.quote_exp, fill.fee_asset
+    sign, in_base = (1 if fill.side == "buy" else -1), 0
+    if asset == quote:
+        if fee_exp > quote_exp:
+            money, quote_exp = rescale(money, quote_exp, fee_exp), fee_exp
+        elif fee_exp < quote_exp:
+            fee = rescale(fee, fee_exp, quote_exp)
+    elif asset == base:
+        if fee_exp > qty_exp:
+            qty, qty_exp = rescale(qty, qty_exp, fee_exp), fee_exp
+        in_base, fee = rescale(fee, fee_exp, qty_exp), 0
+    else:
+        fee = 0
+    return Move(qty_exp, quote_exp, sign, qty, money, fee, in_base)
 
 
 def positions(ledger: Ledger, quote: str) -> list[tuple[str, Holding]]:
@@ -285,6 +262,7 @@ def holdings(ledger: Ledger) -> dict[str, dict[str, str]]:
             "cost": to_text(book.cost, book.quote_exp),
             "realized": to_text(book.realized, book.quote_exp),
             "fees": to_text(book.fees, book.quote_exp),
+            "funding": to_text(book.funding, book.quote_exp),
         }
         for symbol, book in sorted(ledger.holdings.items())
         if " " not in symbol

@@ -3,8 +3,10 @@
 A late fill, after a terminal state, is booked and halts the instrument, and the state stays. Every
 other step that is not in the table is `illegal`: a result that the gateway answers with a halt.
 
-PENDING_UPDATE and its steps are left out: an order is never amended here, it is cancelled and made
-anew. Every other pair of a state and an event of the published table is decided below.
+PENDING_UPDATE and its steps are left out: an order is never amended. What takes its place, be it by
+one request for both, is an order of its own with an id of its own, so that each has one fate, found
+by its own evidence: the old one is PENDING_CANCEL meanwhile, the new one SUBMITTED. Every other
+pair of a state and an event of the published table is decided below.
 
 Beyond the published table four races are legal, because exchanges really run them: a venue may
 expire an order before it was seen as accepted (IOC, FOK); the answer that accepts an order may come

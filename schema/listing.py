@@ -84,6 +84,7 @@ def _instrument(symbol: str, entry: Mapping[str, Any], found: Filters, ts_event:
         status=_word(entry, "status"),
         order_types=tuple(_word({"orderTypes": one}, "orderTypes") for one in _types(entry)),
         oco=entry.get("ocoAllowed") is True,
+        cancel_replace=entry.get("cancelReplaceAllowed") is True,
         ignored_filters=tuple(name for name in names if name in IGNORED),
         unknown_filters=tuple(name for name in names if name not in READ | IGNORED),
         **_market_lot(found.get("MARKET_LOT_SIZE", {}), qty_exp),

@@ -65,6 +65,7 @@ class DepthUpdate(Message, tag=4, frozen=True, kw_only=True):
     px_exp: int
     qty_exp: int
     ts_recv: int = 0
+    anew: bool = False  # the book begins here: it was fetched, and every level before is gone
 
 
 class Bar(Message, tag=5, frozen=True, kw_only=True):
@@ -84,6 +85,10 @@ class Bar(Message, tag=5, frozen=True, kw_only=True):
     qty_exp: int
     quote_exp: int
     source: str = "trades"  # trades | rest
+    first_trade_id: int = 0  # of those that it holds; 0 when the source does not say
+    last_trade_id: int = 0
+    whole: bool = True  # nothing that belongs into it is known to be missing
+    revision: int = 0  # a bar that was said before and is corrected counts on
 
 
 class FeedStatus(Message, tag=6, frozen=True, kw_only=True):
@@ -93,8 +98,11 @@ class FeedStatus(Message, tag=6, frozen=True, kw_only=True):
     state: str  # OK | CONNECTING | BACKFILLING | STALE | ENDED | HALTED
     reason: str
     last_trade_id: int = 0
-    last_trade_ns: int = 0
+    last_trade_ns: int = 0  # its watermark: nothing that happened before is still to come
     reconnects: int = 0
+    median_gap_ms: int = 0  # between two trades, lately; 0: not known yet
+    offset_ms: int = 0  # of the exchange's clock to ours
+    quarantined: int = 0  # rows that were refused since the start
 
 
 class FeedGap(Message, tag=7, frozen=True, kw_only=True):
@@ -105,6 +113,7 @@ class FeedGap(Message, tag=7, frozen=True, kw_only=True):
     last_trade_id: int
     filled: bool
     reason: str = ""
+    refused: bool = False  # they were told and cannot be true: trades go on in the same minute
 
 
 class FeedBudget(Message, tag=9, frozen=True, kw_only=True):
@@ -162,3 +171,33 @@ class Instrument(Message, tag=8, frozen=True, kw_only=True):
     max_position: int = 0  # of the base asset, with what open buys may add
     ignored_filters: tuple[str, ...] = ()  # by name: no order of ours is ever of that kind
     unknown_filters: tuple[str, ...] = ()  # nobody here knows what they ask for
+    cancel_replace: bool = False  # an order may take another's place in one request
+
+
+class Quarantined(Message, tag=10, frozen=True, kw_only=True):
+    """Something that the exchange said and nobody may act on; as many as came since the last word.
+
+    `row` is what it was, shortened: for a person to look at, and never read by a machine.
+    """
+
+    symbol: str  # empty where it names none that is known
+    kind: str  # trade | quote | depth | bar | listing | text
+    reason: str
+    row: str
+    times: int = 1
+
+
+class BarSoFar(Message, tag=11, frozen=True, kw_only=True):
+    """The minute that is not over yet, at most once a second: for people, never for decisions."""
+
+    symbol: str
+    timeframe: str
+    open_ns: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    trades: int
+    px_exp: int
+    qty_exp: int

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from schema import exchange, forecast, house, market, orders, strategy, trading
+from schema import exchange, forecast, house, joined, market, orders, strategy, trading
 from schema.head import Local, Message
 from schema.streams import BY_NUMBER, STREAMS, TURNS, Stream
 
 
 def _kinds(base: type) -> dict[int, type[Any]]:
     found: dict[int, type[Any]] = {}
-    for module in (market, forecast, strategy, trading, orders, house, exchange):
+    for module in (market, forecast, strategy, trading, orders, house, exchange, joined):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, base):
                 found[kind.__struct_config__.tag] = kind  # type: ignore[attr-defined]

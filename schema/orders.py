@@ -150,6 +150,8 @@ class Deposit(Message, tag=94, frozen=True, kw_only=True):
     venue_id: str
     book: str = "trading"  # trading | external
     reason: str = ""
+    kind: str = "transfer"  # opening | transfer | funding | rebate | dividend | adjustment
+    symbol: str = ""  # of the position that a funding was paid for
 
 
 class BalanceSeen(Message, tag=95, frozen=True, kw_only=True):
@@ -237,6 +239,7 @@ class AccountSnapshot(Message, tag=98, frozen=True, kw_only=True):
     part: int = 1
     parts: int = 1
     retry_after_ns: int = 0  # wall time before which the exchange forbids to ask
+    armed_until_ns: int = 0  # wall time until which live orders may leave; 0: not armed
 
 
 class OrderResolved(Message, tag=99, frozen=True, kw_only=True):
@@ -255,5 +258,21 @@ class OrderAdopted(Message, tag=100, frozen=True, kw_only=True):
     symbol: str
     venue_order_id: str
     client_order_id: str
+    by: str
+    reason: str
+
+
+class LiveArmed(Message, tag=101, frozen=True, kw_only=True):
+    """A person lets orders leave for real money until a wall time; latched, surviving restarts."""
+
+    until_ns: int  # wall time
+    account: str
+    by: str
+    reason: str
+
+
+class LiveDisarmed(Message, tag=102, frozen=True, kw_only=True):
+    """Nothing that adds risk leaves for real money any more: it ran out, or a person said so."""
+
     by: str
     reason: str

@@ -1,56 +1,29 @@
-"""The settings, typed: what may stand in settings.toml and what it means.
-
-`Real` guards against the delays of machines and is measured in a person's time; `Market` belongs
-to the strategy's world. The loader multiplies `Real` by the clock's scale once, so that a core
-compares both with market time and never sees the difference.
-"""
+"""The settings, typed: what may stand in settings.toml and what it means."""
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
+from schema.setting_types import (
+    Balance,
+    Change,
+    Collar,
+    Count,
+    Days,
+    Fee,
+    Mode,
+    Money,
+    Port,
+    Positive,
+    Real,
+    Section,
+    Span,
+    Symbol,
+    Timeframe,
+)
+from schema.settings_protection import ProtectionSettings
+from schema.settings_risk import RiskSettings
 from schema.strategy import Scalar
-
-WEEK_MS = 604_800_000
-YEAR_MS = 31_622_400_000
-Real = Annotated[int, Meta(ge=0, le=WEEK_MS, extra={"clock": "real"})]
-Span = Annotated[int, Meta(ge=100, le=WEEK_MS, extra={"clock": "real"})]
-"""A `Real` that makes no sense at nothing: all would be late, or asked for without a pause."""
-
-Market = Annotated[int, Meta(ge=0, le=YEAR_MS, extra={"clock": "market"})]
-Mode = Literal["local", "paper", "live", "backtest"]
-Port = Annotated[int, Meta(ge=1024, le=65535)]
-Count = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
-Positive = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
-Days = Annotated[int, Meta(ge=1, le=3650)]
-Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")]
-
-PLAY_KEY = "local"
-PLAY_SECRET = "play-money"  # noqa: S105 - no secret: the local venue takes it from anybody
-"""What signs requests to the local venue; no other exchange ever sees them."""
-
-Fee = Annotated[int, Meta(ge=0, le=1_000)]
-Collar = Annotated[int, Meta(ge=1, le=5_000)]
-Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
-Balance = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,15} [0-9]{1,10}(\.[0-9]{1,8})?$")]
-Money = Annotated[float, Meta(ge=1e-8, le=1e10)]
-"""As much as an integer with eight decimals holds."""
-Change = Annotated[str, Meta(pattern=r"^[a-z_]+(\.[a-z_0-9]+)+=.*$")]
-"""A setting and its value, as `--set` takes it."""
-
-TIMEFRAMES_NS = {
-    "1m": 60_000_000_000,
-    "5m": 300_000_000_000,
-    "15m": 900_000_000_000,
-    "1h": 3_600_000_000_000,
-    "4h": 14_400_000_000_000,
-    "1d": 86_400_000_000_000,
-}
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of settings.toml."""
 
 
 class HouseSettings(Section, frozen=True, kw_only=True):
@@ -92,6 +65,7 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
 
     name: Literal["binance"]
     account: str
+    url: Annotated[str, Meta(pattern=r"^(http://(127\.0\.0\.1|localhost):[0-9]{2,5})?$")]
 
 
 class IngestSettings(Section, frozen=True, kw_only=True):
@@ -101,7 +75,14 @@ class IngestSettings(Section, frozen=True, kw_only=True):
     history_days: Days
     bar_grace_ms: Real
     stale_data_ms: Real
+    mute_ms: Span
+    future_ms: Real
+    jump_bps: Annotated[int, Meta(ge=10, le=1_000_000)]
     quote_ms: Real
+    depth: Annotated[int, Meta(ge=0, le=1000)]
+    depth_ms: Real
+    sofar_ms: Real
+    check_bars: bool
     weight_share: Annotated[float, Meta(gt=0, le=0.8)]
 
 
@@ -124,6 +105,8 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     memory_mib: Annotated[int, Meta(ge=128, le=1_000_000)]
     resize_pct: Annotated[int, Meta(ge=0, le=1_000)]
     cash_reserve_bps: Annotated[int, Meta(ge=0, le=5_000)]
+    trail_step_bps: Annotated[int, Meta(ge=0, le=1_000)]
+    trail_pause_ms: Span
 
 
 class RunSettings(Section, frozen=True, kw_only=True):
@@ -144,22 +127,8 @@ class StrategySettings(Section, frozen=True, kw_only=True):
     symbols: tuple[Symbol, ...] = ()
     mode: Literal["trade", "shadow", "off"] = "trade"
     short: bool = False
-    params: dict[str, Scalar] = {}
+    params: dict[str, Scalar] = {}  # noqa: RUF012 - a struct copies it for each
     backtest: RunSettings = RunSettings()
-
-
-class RiskSettings(Section, frozen=True, kw_only=True):
-    """[risk]"""
-
-    max_order_notional: Positive
-    max_position_notional: Positive
-    max_gross_exposure: Positive
-    daily_loss: Positive
-    price_collar_bps: Collar
-    order_rate: Positive
-    order_window_ms: Span
-    stale_data_ms: Span
-    verdict_ttl_ms: Span
 
 
 class GatewaySettings(Section, frozen=True, kw_only=True):
@@ -176,6 +145,7 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     poll_ms: Span
     reconcile_ms: Span
     max_notional_rate: Positive
+    ring_fence: tuple[Balance, ...]
     engine_silence_ms: Annotated[int, Meta(ge=500, le=600_000)]
     new_share: Annotated[float, Meta(gt=0, le=0.8)]
     query_share: Annotated[float, Meta(gt=0, le=0.8)]
@@ -250,6 +220,7 @@ class Settings(Section, frozen=True, kw_only=True):
     engine: EngineSettings
     strategy: dict[str, StrategySettings]
     risk: RiskSettings
+    protection: dict[str, ProtectionSettings] = {}  # noqa: RUF012 - a struct copies it for each
     gateway: GatewaySettings
     writer: WriterSettings
     backup: BackupSettings

@@ -11,7 +11,17 @@ from schema.head import Message, Side
 OrderType = Literal[
     "market", "limit", "limit_maker", "stop", "stop_limit", "take_profit", "take_profit_limit"
 ]
-TimeInForce = Literal["GTC", "IOC", "FOK"]
+TimeInForce = Literal["GTC", "IOC", "FOK", "GTD"]
+
+Rung = tuple[int, int]
+"""One step of a ladder: its price, and how much of it."""
+
+
+STOPPED = "stop"
+"""The reason of what closes a position because its stop was reached …"""
+
+TRAILED = "trailing stop"
+"""… and of that, and of the stop itself, where the stop has followed the market."""
 
 
 class OrderIntent(Message, tag=40, frozen=True, kw_only=True):
@@ -36,6 +46,8 @@ class OrderIntent(Message, tag=40, frozen=True, kw_only=True):
     reason: str = ""
     oco: str = ""  # client order id of the other of two that leave as one, and of which one is done
     protect_px: int = 0  # of an entry: what it trades is given up at this price; 0: nowhere
+    replaces: str = ""  # client order id of the order whose place it takes, in one request
+    expire_ns: int = 0  # GTD: market time at which what is left of it is cancelled
 
 
 class CancelIntent(Message, tag=41, frozen=True, kw_only=True):
@@ -72,6 +84,14 @@ class Decision(Message, tag=42, frozen=True, kw_only=True):
     stop_limit_px: int = 0  # what the stop sells for at least, or buys for at most; 0: the market's
     time_in_force: TimeInForce = "GTC"  # of an entry with a limit
     post_only: bool = False  # an entry with a limit never takes from the book
+    trail_px: int = 0  # the stop follows the market at this distance; 0: it does not …
+    trail_ppm: int = 0  # … or at this share of the price, in millionths
+    trail_from_px: int = 0  # … once the market has come this far; 0: from the beginning
+    water_px: int = 0  # the best price that the stop has followed so far; 0: it has not
+    good_till_ns: int = 0  # market time at which an entry that waits is over; 0: never
+    rungs: tuple[Rung, ...] = ()  # entries of a ladder: limit, and quantity
+    takes: tuple[Rung, ...] = ()  # where the position is closed in parts: price, and millionths
+    taken: int = 0  # how many of the takes are done
 
 
 class StrategyFailed(Message, tag=43, frozen=True, kw_only=True):
@@ -121,6 +141,8 @@ class Position(Message, tag=50, frozen=True, kw_only=True):
     qty_exp: int
     quote_exp: int
     strategy: str = ""  # empty: the whole account
+    funding: int = 0  # quote_exp, what holding it has earned; negative is cost
+    mark: str = "mid"  # what mark_px is: mid | last | fill | none, when there is no price
 
 
 class Portfolio(Message, tag=51, frozen=True, kw_only=True):
@@ -136,6 +158,10 @@ class Portfolio(Message, tag=51, frozen=True, kw_only=True):
     fees: int
     peak_equity: int
     quote_exp: int
+    funding: int = 0
+    unpriced: tuple[str, ...] = ()  # symbols without a price: they are in `equity` at their cost
+    period: str = "minute"  # minute | day: the last of a UTC day
+    deposits: int = 0  # net of what was taken out: equity less this is what was earned
 
 
 class Verdict(Message, tag=60, frozen=True, kw_only=True):
@@ -179,6 +205,8 @@ class LimitChanged(Message, tag=63, frozen=True, kw_only=True):
     after: str
     by: str
     reason: str
+    effective_ns: int = 0  # market time from which on it holds; 0: at once
+    unset: bool = False  # `after` is what the settings say, which holds again
 
 
 class LimitReleased(Message, tag=64, frozen=True, kw_only=True):
@@ -199,10 +227,24 @@ class DayOpened(Message, tag=66, frozen=True, kw_only=True):
     deposits: int = 0  # booked so far, so that money moved in or out is no profit or loss
 
 
-class Protection(Message, tag=65, frozen=True, kw_only=True):
-    """A protection stops entries for a while (StoplossGuard, MaxDrawdown, CooldownPeriod, …)."""
+class EquityMarked(Message, tag=67, frozen=True, kw_only=True):
+    """What there was to lose at a time: an hour, a peak, the begin of a strategy's day."""
 
-    name: str
-    symbol: str
+    quote: str
+    equity: int  # quote_exp; of a strategy: what its book has earned so far
+    quote_exp: int
+    deposits: int = 0  # booked so far
+    kind: str = "hour"  # hour | peak | strategy
+    scope: str = "account"  # or the tag of a strategy
+    reason: str = ""
+
+
+class Protection(Message, tag=65, frozen=True, kw_only=True):
+    """A protection stops entries for a while; exits and stops go on."""
+
+    name: str  # of [protection.NAME]
+    symbol: str  # *: any
     until_ns: int
-    reason: str
+    reason: str  # with the numbers that led to it
+    side: str = "*"  # * | long | short
+    since_ns: int = 0  # of the newest of what led to it: a person who cleared later has seen it

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from schema.head import Side
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 
 INT64_LIMIT = 1 << 63
 EXP_MAX = 18

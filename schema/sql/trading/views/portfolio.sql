@@ -10,5 +10,9 @@ SELECT
     decimal_text(p.unrealized, p.quote_exp) AS unrealized,
     decimal_text(p.fees, p.quote_exp) AS fees,
     decimal_text(p.peak_equity, p.quote_exp) AS peak_equity,
+    decimal_text(p.funding, p.quote_exp) AS funding,
+    decimal_text(p.deposits, p.quote_exp) AS deposits,
+    p.unpriced AS unpriced,
+    p.period AS period,
     p.ts_ns AS ts_ns
 FROM {db}.portfolio_snapshots AS p

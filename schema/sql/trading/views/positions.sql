@@ -7,5 +7,7 @@ SELECT
     decimal_text(p.mark_px, p.px_exp) AS mark_price,
     decimal_text(p.realized, p.quote_exp) AS realized,
     decimal_text(p.fees, p.quote_exp) AS fees,
+    decimal_text(p.funding, p.quote_exp) AS funding,
+    p.mark AS mark,
     iso_time(p.ts_ns) AS time
 FROM {db}.positions AS p
