@@ -15,8 +15,10 @@ def require_coherence(settings: Settings, origins: Mapping[str, str]) -> None:
     """Raise SettingsError for the first contradiction."""
     _once("ports", [str(port) for port in msgspec.structs.asdict(settings.ports).values()])
     _once("ingest.symbols", settings.ingest.symbols)
+    _once("gateway.ring_fence", [one.partition(" ")[0] for one in settings.gateway.ring_fence])
     _one_money(settings, origins)
     _tagged(settings, origins)
+    _played_elsewhere(settings, origins)
     if settings.mode != "backtest":  # A run has one strategy, and symbols of its own.
         _strategies(settings, origins)
     _teachable(settings, origins)
@@ -26,7 +28,9 @@ def require_coherence(settings: Settings, origins: Mapping[str, str]) -> None:
         _started(settings.venue, origins)
         _played(settings.venue, origins)
         _listed(settings, origins)
-        _funded(settings, origins)
+        _funded(settings, origins, settings.venue.symbol)
+    if settings.mode == "paper":
+        _funded(settings, origins, settings.ingest.symbols or settings.venue.symbol)
 
 
 def _once(name: str, values: Sequence[str]) -> None:
@@ -64,6 +68,18 @@ def _played(venue: VenueSettings, origins: Mapping[str, str]) -> None:
         raise SettingsError(
             f"{origins['venue.replay']}: `venue.replay` names files, and `venue.market` is not set",
             "Set RRR_VENUE__MARKET=replay to play them, or =synthetic to leave them",
+        )
+
+
+def _played_elsewhere(settings: Settings, origins: Mapping[str, str]) -> None:
+    # It would hear what it says itself, and match its orders against an echo of nothing.
+    url, source = settings.exchange.url, origins["exchange.url"]
+    port = int(url.rpartition(":")[2] or 0)
+    if settings.mode != "local" and port == settings.ports.venue:
+        raise SettingsError(
+            f"{source}: `exchange.url` is {url}, where this house's own venue listens: expected "
+            "what plays the exchange, at another port",
+            f"Mend it in {source}, or give one of the two another `house.number`",
         )
 
 
@@ -162,11 +178,11 @@ def _teachable(settings: Settings, origins: Mapping[str, str]) -> None:
         )
 
 
-def _funded(settings: Settings, origins: Mapping[str, str]) -> None:
+def _funded(settings: Settings, origins: Mapping[str, str], traded: Sequence[str]) -> None:
     source = origins["venue.balances"]
     assets = [balance.partition(" ")[0] for balance in settings.venue.balances]
     _once("venue.balances", assets)
-    quote = settings.venue.symbol[0].partition("/")[2]
+    quote = traded[0].partition("/")[2]
     # A recording in another quote asset may be watched with the shipped play money.
     if quote not in assets and source != SHIPPED:
         held = " ".join(assets) or "nothing"

@@ -84,3 +84,29 @@ def free_bytes(path: Path) -> int:
     """Return how much this user may still write on the volume of a path."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
+
+
+VOLATILE = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "devtmpfs"})
+MOUNTS = Path("/proc/self/mountinfo")
+
+
+def volatile(path: Path, mounts: Path = MOUNTS) -> str:
+    """Return the kind of the file system of a path, where it does not outlive the machine's end.
+
+    Only Linux has such ones, and tells where they are; elsewhere nothing is returned.
+    """
+    try:
+        lines = mounts.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    real, best, kind = os.path.realpath(path), "", ""
+    for line in lines:
+        place, _, source = line.partition(" - ")
+        words, kinds = place.split(), source.split()
+        if len(words) < 5 or not kinds:
+            continue
+        mounted = words[4].encode().decode("unicode_escape")
+        within = real == mounted or real.startswith(mounted.rstrip("/") + "/")
+        if within and len(mounted) >= len(best):
+            best, kind = mounted, kinds[0]
+    return kind if kind in VOLATILE else ""

@@ -14,7 +14,7 @@ from bus.errors import ShardError
 
 SQL = Path(__file__).parent.parent / "schema" / "sql"
 NEWER_HINT = "Update this checkout to the code that made the shard, or restore an older backup"
-SETTINGS_CODE = 78
+SETTINGS_CODE, BEHIND_CODE = 78, 3
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -99,6 +99,19 @@ def missing_steps(db: Database, kind: Kind) -> list[tuple[int, Path]]:
     """Return the steps that a file still needs, each with the version that it leads to."""
     done = db.pragma("user_version")
     return list(enumerate(steps(kind), start=1))[done:]
+
+
+def older(kind: Kind, path: Path, db: Database, schema: str) -> ShardError | None:
+    """Return what is said of a file that an older release made; None for one of today."""
+    version, known = db.pragma("user_version", schema=schema), len(steps(kind))
+    if version >= known:
+        return None
+    return refused(
+        f"{path} has the tables of an older release: its version is {version}, this code asks "
+        f"for {known}",
+        f"writer_{kind.name} brings it up to date as it starts: `rrr up`, then ask again",
+        BEHIND_CODE,
+    )
 
 
 def apply(db: Database, file: Path, number: int) -> None:

@@ -22,7 +22,7 @@ class Peer(msgspec.Struct):
     silence_ns: int
     heartbeat: Heartbeat | None = None
     heard_ns: int = 0
-    told: tuple[str, str] = ("", "")
+    told: tuple[str, str, str] = ("", "", "")
 
 
 class Peers:
@@ -49,9 +49,11 @@ class Peers:
         found = []
         for name, peer in self._peers.items():
             state, reason = self._judge(peer, now_ns)
-            if state and (state, reason) != peer.told:
-                peer.told = (state, reason)
-                found.append(PeerSeen(service=name, state=state, reason=reason))
+            contract = peer.heartbeat.contract if peer.heartbeat is not None else ""
+            if state and (state, reason, contract) != peer.told:
+                peer.told = (state, reason, contract)
+                seen = PeerSeen(service=name, state=state, reason=reason, contract=contract)
+                found.append(seen)
         return found
 
     def _judge(self, peer: Peer, now_ns: int) -> tuple[str, str]:

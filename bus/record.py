@@ -282,6 +282,13 @@ def shape(number: int) -> Any:
     return _without_prose(msgspec.json.schema(union(kinds)))
 
 
+def state_shape(kind: type[msgspec.Struct]) -> int:
+    """Return the checksum of the shape of a service's state; prose does not count."""
+    return zlib.crc32(
+        msgspec.json.encode(_without_prose(msgspec.json.schema(kind)), order="sorted")
+    )
+
+
 def _without_prose(shape: Any) -> Any:
     if isinstance(shape, dict):
         return {k: _without_prose(v) for k, v in shape.items() if k not in {"description", "title"}}

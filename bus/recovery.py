@@ -5,7 +5,8 @@ exact   the kernel lived, and code, settings and inputs are the same: the record
         end is appended
 folded  after power loss, with other code or settings, without some input, or when somebody's code
         made a turn decide otherwise: the last snapshot, then `apply` of what was said, then the
-        windows are filled anew; no timer is set
+        windows are filled anew; no timer is set. Books of another shape are folded from the
+        beginning: what a snapshot of theirs leaves out, nobody would miss before it is wrong
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import msgspec
 
 from bus.journals import Journals
 from bus.past import Past, Rewind, Said, in_order, until
+from bus.record import state_shape
 from bus.service import Heard, Service
 from bus.turn import run_turn
 from schema.frame import N_MASK
@@ -40,6 +42,7 @@ class Snapshot(msgspec.Struct, array_like=True):
     cursors: Positions
     wakes: tuple[tuple[str, int], ...]
     state: bytes
+    shape: int = 0  # of the state, as the code that wrote it knew it
 
 
 class Recovery(msgspec.Struct):
@@ -78,10 +81,13 @@ def recover(
     `fold` says why turns are not to be run again, though they could be.
     """
     assert own, "a service without journaled streams has nothing to recover"
-    past, snapshot = Past(journals, beat), _load(core, journals)
+    folds = bool(core.rereads or core.joins) or not any(
+        STREAMS[name].journaled for name in core.hears
+    )
+    past, snapshot = Past(journals, beat), _load(core, journals, any_shape=folds)
     after = dict(snapshot.own) if snapshot else {}
     streams = [past.since(stream, after.get(stream.number, 0), own=True) for stream in own]
-    if core.rereads or core.joins or not any(STREAMS[name].journaled for name in core.hears):
+    if folds:
         return _fold(core, streams, snapshot)
     said = [one for stream in streams for one in stream]
     if snapshot is None and all(isinstance(one.message, EpochOpened) for one in said):
@@ -102,12 +108,14 @@ def recover(
     return _fold_processor(core, said, snapshot, past, why_not)
 
 
-def _load(core: Service, journals: Journals) -> Snapshot | None:
+def _load(core: Service, journals: Journals, *, any_shape: bool) -> Snapshot | None:
     data = journals.load_snapshot(core.name)
     if data is None:
         return None
     try:
         snapshot = msgspec.msgpack.decode(data, type=Snapshot)
+        if not any_shape and snapshot.shape != state_shape(type(core.state)):
+            return None
         core.state = msgspec.msgpack.decode(snapshot.state, type=type(core.state))
     except UNREADABLE:
         return None  # Written by other code: the journals from their beginning say the same.
@@ -118,7 +126,8 @@ def _marked(core: Service, snapshot: Snapshot | None, boot_id: str) -> bytes:
     # The same books from before the turns, and word that these are not to be run again.
     if snapshot is None:
         state = msgspec.msgpack.encode(core.state)
-        snapshot = Snapshot(0, ANOTHER, boot_id, (), (), (), state)
+        shape = state_shape(type(core.state))
+        snapshot = Snapshot(0, ANOTHER, boot_id, (), (), (), state, shape)
     return msgspec.msgpack.encode(msgspec.structs.replace(snapshot, code=ANOTHER))
 
 

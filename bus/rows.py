@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Self
 
 from bus.clock import Clock, SystemClock
 from bus.errors import ShardError
-from bus.migrations import KINDS, Kind, refused, view_sources
+from bus.migrations import KINDS, Kind, older, refused, view_sources
 from bus.month_names import MONTH, PREFIX, month_named
 from bus.reading import (
     Deadline,
     Rows,
+    SqlError,
     Value,
     add_function,
     attach,
@@ -70,6 +71,7 @@ class Reader:
         self._db_dir = db_dir
         self.db = open_reader(time_limit_ms)
         self._bars: BarReader | None = None
+        self.older: ShardError | None = None  # said of a file that is yet to be brought up to date
         with contextlib.ExitStack() as failed:
             failed.callback(self.close)
             add_functions(self.db)
@@ -91,7 +93,18 @@ class Reader:
         self._allowed.renew()
         if self.kind.monthly:
             self._attach_named(sql)
-        return select(self.db, sql, bindings)
+        return self._explained(select(self.db, sql, bindings))
+
+    def _explained(self, rows: Rows) -> Rows:
+        """Say of a query that asks an older file for what it has not, that it is an older one."""
+        try:
+            yield from rows
+        except ShardError as error:
+            why = error.__cause__
+            if self.older is None or not isinstance(why, SqlError) or "no such" not in str(why):
+                raise
+            told = f"{error.what}: {self.older.what}"
+            raise refused(told, self.older.hint, self.older.exit_code) from error
 
     def close(self) -> None:
         """Let go of the files."""
@@ -114,8 +127,10 @@ class Reader:
 
     def _attach_whole(self) -> None:
         paths = shard_files(self._db_dir, self.kind)
-        if not [path for path in paths if attach(self.db, self.kind, path, path.stem)]:
+        found = [path for path in paths if attach(self.db, self.kind, path, path.stem)]
+        if not found:
             raise no_shard(self.kind.name, self._db_dir)
+        self.older = older(self.kind, found[0], self.db, self.kind.name)
         for name, source in view_sources(self.kind).items():
             self.db.execute(f"CREATE TEMP VIEW {name} AS {source.format(db=self.kind.name)}")
 

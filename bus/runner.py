@@ -19,9 +19,9 @@ from bus.log import Log
 from bus.outlet import Outlet
 from bus.peers import Peers
 from bus.pulse import Progress, Pulse
-from bus.record import Before
+from bus.record import Before, state_shape
 from bus.recovery import Recovery, Snapshot, recover
-from bus.service import Heard, Input, Parts, Store
+from bus.service import Heard, Input, Limited, Parts, Store
 from bus.snapshots import Dues
 from bus.timers import Timers
 from bus.transport import Transport
@@ -78,6 +78,7 @@ class Runner:
         self._skew = Skew(self._clock)
         self._committed: Positions = ()
         keep = self.snapshot if self._outlet.journaled and self._store is None else None
+        self._shape = state_shape(type(self.core.state)) if keep is not None else 0
         self._control = Control(transport, pulse, log, keep, self.dues.hurry)
         pulse.progress = self._progress
 
@@ -189,6 +190,7 @@ class Runner:
             cursors=self._intake.cursors(),
             wakes=tuple(self._timers.wakes.items()),
             state=msgspec.msgpack.encode(self.core.state),
+            shape=self._shape,
         )
         self._journals.save_snapshot(self.core.name, msgspec.msgpack.encode(snapshot))
         self._committed = snapshot.cursors  # A restart begins behind these.
@@ -266,12 +268,10 @@ class Runner:
 
     def _judge(self) -> None:
         why_not = self._why_not()
-        if why_not is None:
-            state = "READY"
-            self._was_ready = True
-        else:
-            state = "DEGRADED" if self._was_ready else "CATCHING_UP"
-        if self.pulse.become(state, why_not or ""):
+        self._was_ready |= why_not is None or isinstance(why_not, Limited)
+        state = "DEGRADED" if self._was_ready else "CATCHING_UP"
+        state = "READY" if why_not is None else state
+        if self.pulse.become(state, str(why_not or "")):
             self._log.say(state.lower(), reason=why_not or "")
 
     def _why_not(self) -> str | None:

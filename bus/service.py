@@ -57,6 +57,12 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 Input = Heard | Run
 
 
+class Limited(str):
+    """A trouble in spite of which a service does all but a part of its work, from its start on."""
+
+    __slots__ = ()
+
+
 def each(inputs: Iterable[Input]) -> list[Heard]:
     """Return all inputs one by one."""
     return [one.at(index) for one in inputs for index in range(len(one.messages))]
@@ -117,7 +123,7 @@ class Service(ABC):
         """Change the windows alone, after a folded recovery, by one message heard before."""
 
     def trouble(self, now_ns: int) -> str | None:
-        """Return why the service is not READY, or None."""
+        """Return why the service is not READY, or None; `Limited` where it does all the rest."""
         return None
 
     def counters(self) -> tuple[tuple[str, int], ...]:

@@ -12,7 +12,9 @@ import msgspec
 from bus.errors import SettingsError
 from bus.root import place
 from bus.settings_tables import Table, bare, from_variable, known_names, lay, leaves
-from schema.settings import PortSettings, Section, Settings, StrategySettings, VenueSettings
+from schema.setting_types import Section
+from schema.settings import PortSettings, Settings, StrategySettings, VenueSettings
+from schema.settings_protection import ProtectionKind, ProtectionSettings
 from schema.strategy import Scalar
 
 SHIPPED = "settings.toml"
@@ -25,9 +27,13 @@ PLACES = ("RRR_HOME", "RRR_RUN")
 MODES = ("MODE", "RRR_MODE")
 PORTS_PER_HOUSE = 10
 
-EXPECTED_OF_A_STRATEGY = {
+NAMED: dict[str, type[Section]] = {"strategy": StrategySettings, "protection": ProtectionSettings}
+"""Tables of which a person has as many as he likes, each by a name of its own."""
+
+EXPECTED = {
     "file": "the path of its Python file",
     "budget": "the quote money that it trades with",
+    "kind": f"one of {', '.join(get_args(ProtectionKind))}",
 }
 
 
@@ -120,21 +126,22 @@ def _require_all(merged: Table, origins: Mapping[str, str]) -> None:
             raise SettingsError(
                 f"{SHIPPED}: `{dotted}` is missing", f"Restore it: `git checkout {SHIPPED}`"
             )
-    for name, table in merged.setdefault("strategy", {}).items():
-        for field in msgspec.structs.fields(StrategySettings):
-            if field.required and field.name not in table:
-                raise _incomplete(name, field.name, merged["strategy"], origins)
+    for section, kind in NAMED.items():
+        for name, table in merged.setdefault(section, {}).items():
+            for field in msgspec.structs.fields(kind):
+                if field.required and field.name not in table:
+                    raise _incomplete(f"{section}.{name}", field.name, merged, origins)
 
 
-def _incomplete(
-    name: str, key: str, strategies: Mapping[str, Table], origins: Mapping[str, str]
-) -> SettingsError:
-    near = difflib.get_close_matches(name, [other for other in strategies if other != name], n=1)
-    meant = f", or mend the name if you mean `strategy.{near[0]}`" if near else ""
-    wanted = EXPECTED_OF_A_STRATEGY.get(key, "a value")
+def _incomplete(table: str, key: str, merged: Table, origins: Mapping[str, str]) -> SettingsError:
+    section, _, name = table.partition(".")
+    others = [other for other in merged[section] if other != name]
+    near = difflib.get_close_matches(name, others, n=1)
+    meant = f", or mend the name if you mean `{section}.{near[0]}`" if near else ""
+    wanted = EXPECTED.get(key, "a value")
     return SettingsError(
-        f"{origins[f'strategy.{name}']}: `strategy.{name}.{key}` is missing: expected {wanted}",
-        f"Write `{key}` in [strategy.{name}]{meant}",
+        f"{origins[table]}: `{table}.{key}` is missing: expected {wanted}",
+        f"Write `{key}` in [{table}]{meant}",
     )
 
 

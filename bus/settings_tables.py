@@ -13,8 +13,9 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 from bus.errors import SettingsError
 from bus.settings_moved import require_unmoved
-from schema.identity import UNATTRIBUTED
-from schema.settings import Section, Settings, StrategySettings
+from schema.identity import MANUAL, UNATTRIBUTED
+from schema.setting_types import Section
+from schema.settings import Settings, StrategySettings
 from schema.strategy import Scalar
 
 Table = dict[str, Any]
@@ -23,7 +24,7 @@ NAME = re.compile(r"(?!.*_(?:_|$))[a-z][a-z0-9_]{0,30}")
 
 TAKEN = frozenset(
     {
-        *("gateway", UNATTRIBUTED),  # books of orders that no strategy made
+        *("gateway", UNATTRIBUTED, MANUAL),  # books of orders that no strategy made
         *("all", "engine", "house", "risk"),  # what else is stopped and resumed by name
         *("diff", "list", "run", "show"),  # verbs of `rrr backtest`
     }

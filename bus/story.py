@@ -32,6 +32,8 @@ NAMES: dict[type[Message], str] = {
     orders.InstrumentResumed: "instrument_resumed",
     orders.OrderResolved: "order_resolved",
     orders.OrderAdopted: "order_adopted",
+    orders.LiveArmed: "live_armed",
+    orders.LiveDisarmed: "live_disarmed",
     orders.Deposit: "deposit",
     trading.StrategyFailed: "strategy_failed",
     trading.StrategyPaused: "strategy_paused",
@@ -44,6 +46,7 @@ NAMES: dict[type[Message], str] = {
     trading.LimitBreached: "limit_breached",
     trading.LimitChanged: "limit_changed",
     trading.LimitReleased: "limit_released",
+    trading.EquityMarked: "equity_marked",
     trading.Protection: "protection",
     house.Alert: "alert",
 }
@@ -63,14 +66,17 @@ TOLD = STEPS | frozenset(NAMES)
 URGENT = frozenset(
     {
         *(orders.KillLevel, orders.InstrumentHalted, orders.OrderUnconfirmed),
+        *(orders.LiveArmed, orders.LiveDisarmed),
         *(trading.StrategyFailed, trading.LimitBreached, house.Alert),
     }
 )
-QUIET = frozenset({trading.Decision, orders.OrderTriggered, strategy.ShadowFill})
+QUIET = frozenset(
+    {trading.Decision, trading.EquityMarked, orders.OrderTriggered, strategy.ShadowFill}
+)
 AUDITED = frozenset(
     {
         *(orders.KillLevel, orders.InstrumentHalted, orders.InstrumentResumed, orders.Deposit),
-        *(orders.OrderResolved, orders.OrderAdopted),
+        *(orders.OrderResolved, orders.OrderAdopted, orders.LiveArmed, orders.LiveDisarmed),
         *(trading.StrategyPaused, trading.StrategyResumed),
         *(strategy.StrategyLoaded, strategy.StrategyRetired),
         *(trading.LimitChanged, trading.LimitReleased),

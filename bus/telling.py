@@ -30,6 +30,8 @@ STEPS: dict[type[Message], str] = {
     orders.Fill: "fill",
     orders.OrderResolved: "resolved",
     orders.OrderAdopted: "adopted",
+    orders.LiveArmed: "armed",
+    orders.LiveDisarmed: "disarmed",
 }
 """What each message is called as a step on the way of an order."""
 
@@ -100,8 +102,11 @@ def _forecast(m: forecast.Forecast) -> str:
 def decision(m: trading.Decision) -> str:
     """Return what a strategy decided, and why."""
     size = f" {to_text(m.qty, m.qty_exp)}" if m.qty else ""
-    ends = ("limit", m.limit_px), ("stop", m.stop_px), ("take", m.take_px)
+    ends = [("limit", m.limit_px), ("stop", m.stop_px), ("take", m.take_px)]
+    ends += [("rung", px) for px, _ in m.rungs] + [("take", px) for px, _ in m.takes[m.taken :]]
+    ends += [("trails by", m.trail_px), ("trails from", m.trail_from_px)]
     prices = "".join(f", {name} {to_text(px, m.px_exp)}" for name, px in ends if px)
+    prices += f", trails by {to_text(m.trail_ppm, 2)} bps" if m.trail_ppm else ""
     who = f"{m.strategy} (shadow)" if m.shadow else m.strategy
     return f"{who}: {m.action} {m.symbol}{size}{prices}: {m.reason}{notes(m)}"
 
@@ -163,6 +168,12 @@ def _event(message: Message) -> str:
             return f"by the exchange: {m.code} {m.detail}".rstrip()
         case orders.OrderResolved() | orders.OrderAdopted():
             return _person(message)
+        case trading.PairLocked() | trading.Protection() as m:
+            return _lock(m)
+        case orders.LiveArmed() as m:
+            return f"live orders until {iso_ms(m.until_ns)}, by {m.by}: {m.reason}"
+        case orders.LiveDisarmed() as m:
+            return f"no live orders any more, by {m.by}: {m.reason}"
         case orders.AccountSnapshot() as m:
             parts = f", part {m.part} of {m.parts}" if m.parts > 1 else ""
             halted = "".join(f", {one.symbol} halted" for one in m.halted)
@@ -176,6 +187,14 @@ def _person(message: orders.OrderResolved | orders.OrderAdopted) -> str:
             return f"{m.fate}, by {m.by}: {m.evidence}"
         case orders.OrderAdopted() as m:
             return f"order {m.venue_order_id} of somebody else, by {m.by}: {m.reason}"
+
+
+def _lock(message: trading.PairLocked | trading.Protection) -> str:
+    side = f"{message.side}s " if message.side != "*" else ""
+    by = message.name if isinstance(message, trading.Protection) else message.by or "engine"
+    if message.until_ns <= message.ts_event:
+        return f"{side}may be entered again, by {by}: {message.reason}"
+    return f"no {side or 'entries '}until {iso(message.until_ns)}, by {by}: {message.reason}"
 
 
 def _state(message: Message) -> str:
@@ -193,11 +212,12 @@ def _state(message: Message) -> str:
             latched = "; it stays until it is released" if m.latched else ""
             return f"{m.observed}, allowed {m.limit}{latched}"
         case trading.LimitChanged() as m:
-            return f"from {m.before} to {m.after}, by {m.by}: {m.reason}"
+            later = f" at {iso(m.effective_ns)}" if m.effective_ns > m.ts_event else ""
+            return f"from {m.before} to {m.after}{later}, by {m.by}: {m.reason}"
+        case trading.EquityMarked() as m:
+            return f"{m.kind} of {m.scope}: {to_text(m.equity, m.quote_exp)} {m.quote}"
         case trading.StrategyFailed() as m:
             return f"{m.reason} {m.detail}".rstrip()
-        case trading.PairLocked() | trading.Protection() as m:
-            return f"until {iso(m.until_ns)}: {m.reason}"
         case house.Alert() as m:
             return f"{m.name} {m.severity} {m.state}: {m.summary}"
     by = getattr(message, "by", "")

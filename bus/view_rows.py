@@ -12,15 +12,16 @@ from bus.columns import BAR_COLUMNS, SCALES, Bars, Ints, Ticks, decimal_texts, i
 from bus.month_names import IDX_BITS, TICKS, TRADE_ID_BITS
 from bus.reading import Value
 from bus.view_asks import MOST, Asked
-from schema.settings import TIMEFRAMES_NS
-from schema.units import MINUTE_NS, MS_NS
+from schema.setting_types import TIMEFRAMES_NS
+from schema.units import MINUTE_NS, MS_NS, to_text
 
 Row = tuple[Value, ...]
 
 BAR_NAMES = (
     *("symbol", "timeframe", "open_ms", "time", "open", "high", "low", "close"),
-    *("volume", "quote_volume", "trades", "source"),
+    *("volume", "quote_volume", "trades", "source", "vwap"),
 )
+VWAP_OF = frozenset({"volume", "quote_volume"})
 TICK_NAMES = ("symbol", "trade_id", "ts_ms", "time", "price", "qty", "side")
 SOURCES = ("trades", "rest")
 SIDES = ("buy", "sell")
@@ -52,7 +53,8 @@ def _bar_batches(numbers: Numbers, reader: BarReader, asked: Asked) -> Iterator[
     left = MOST if asked.limit is None else asked.limit
     if asked.once:
         left = len(names)
-    columns = [name for name in BAR_COLUMNS if name in asked.columns]
+    wanted = {*asked.columns} | (VWAP_OF if "vwap" in asked.columns else set())
+    columns = [name for name in BAR_COLUMNS if name in wanted]
     for symbol, timeframe in names:
         base = numbers.setdefault((symbol, timeframe), len(numbers)) << IDX_BITS
         for bars in _pages(reader, (symbol, timeframe), asked, columns, left):
@@ -180,12 +182,24 @@ def _bar_table(
                 shown.append(iso_texts(bars.open_ns))
             case "trades":
                 shown.append(_whole(bars[name]))
+            case "vwap":
+                shown.append(_vwaps(bars))
             case "source":
                 shown.append([SOURCES[one] for one in _whole(bars[name])])
             case _:
                 shown.append(decimal_texts(bars[name], bars.exponents[SCALES[name]]))
     shown.append(_whole(bars.open_ns // TIMEFRAMES_NS[timeframe] + base))
     return zip(*shown, strict=True)
+
+
+def _vwaps(bars: Bars) -> Iterator[Value]:
+    """Yield what a unit cost on average, in the decimals of prices; None where none is known."""
+    px_exp, qty_exp, quote_exp = bars.exponents
+    up, down = 10 ** (px_exp + qty_exp), 10**quote_exp
+    sums = zip(bars["volume"].tolist(), bars["quote_volume"].tolist(), strict=True)
+    for volume, money in sums:
+        whole = volume * down
+        yield to_text((2 * money * up + whole) // (2 * whole), px_exp) if whole and money else None
 
 
 def _tick_table(ticks: Ticks, base: int, symbol: str, asked: Asked) -> Iterable[Row]:

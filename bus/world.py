@@ -75,9 +75,11 @@ def describe(settings: Settings) -> World:
 
 def _at_exchange(settings: Settings) -> World:
     exchange = settings.exchange
-    name = f"{settings.mode}-{exchange.name}"
+    # What a stand-in prints never stands beside what the exchange printed, nor before its history.
+    place = f"{exchange.name}-standin" if exchange.url else exchange.name
+    name = f"{settings.mode}-{place}"
     if settings.mode == "paper":
-        return World(name=name, mode="paper", exchange=exchange.name)
+        return World(name=name, mode="paper", exchange=place)
     tag = exchange.account[:ACCOUNT_CHARS].lower()
     if len(tag) < ACCOUNT_CHARS or not (tag.isascii() and tag.isalnum()):
         raise SettingsError(
@@ -85,9 +87,7 @@ def _at_exchange(settings: Settings) -> World:
             "more in live mode, so that one account's books never meet another's",
             "Set it in settings.local.toml",
         )
-    return World(
-        name=f"{name}-{tag}", mode="live", exchange=exchange.name, account=exchange.account
-    )
+    return World(name=f"{name}-{tag}", mode="live", exchange=place, account=exchange.account)
 
 
 def _replayed(venue: VenueSettings) -> World:
