@@ -4,14 +4,12 @@ from bus.house import House
 from bus.process import main
 from bus.service import Parts
 from services.gateway.core import Gateway
-from services.gateway.edge import Exchange
+from services.gateway.edge import open_exchange
 
 
 def build(house: House, _clock: object) -> Parts:
-    """Compose the gate with its exchange; without one it sends nothing and says why."""
-    armed = house.settings.mode == "local"
-    edge = Exchange(house.settings, house.run) if armed else None
-    return Parts(core=Gateway(house.settings, house.world, armed=armed), edge=edge)
+    """Compose the gate with the exchange of its mode."""
+    return Parts(core=Gateway(house.settings, house.world), edge=open_exchange(house))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def _part(books: Books, now_ns: int, page: Page, part: int, parts: int) -> Accou
         part=part,
         parts=parts,
         retry_after_ns=books.retry_after_ns,
+        armed_until_ns=books.arm.until_ns,
         **told_rows,
     )
 

@@ -12,7 +12,7 @@ those symbols trade again, unless something else has halted them, too.
 
 from schema.orders import BalanceSeen, Deposit, InstrumentHalted, InstrumentResumed, OrderAdopted
 from schema.units import to_text
-from services.gateway.amounts import exact, minus, parse, same, scaled
+from services.gateway.amounts import exact, minus, parse, plus, same, scaled
 from services.gateway.answers import stranger
 from services.gateway.books import UNEXPLAINED
 from services.gateway.questions import traded
@@ -79,6 +79,7 @@ def adopt_balance(turn: Turn, asset: str, delta: str, book: str, by: str, why: s
             venue_id=f"{VENUE_ID}-{turn.now_ns}",
             book=book,
             reason=f"{by}: {why}",
+            kind="adjustment",
         )
     )
     turn.windows.sights = {}
@@ -168,7 +169,7 @@ def _require_difference(turn: Turn, asset: str, delta: str, book: str) -> Amount
 def _is_fresh(turn: Turn, asset: str, found: Amount) -> bool:
     # What the exchange showed last, against the books as they are: both may have moved since.
     free, locked = _shown(turn, asset)
-    total = minus(free, minus(Amount(), locked))
+    total = plus(free, locked)
     return same(minus(total, turn.books.assets.get(asset, Amount())), found)
 
 

@@ -22,6 +22,26 @@ def minus(left: Amount, right: Amount) -> Amount:
     return Amount(scaled(left.n, left.exp, exp) - scaled(right.n, right.exp, exp), exp)
 
 
+def plus(left: Amount, right: Amount) -> Amount:
+    """Return the sum of two amounts."""
+    return minus(left, negative(right))
+
+
+def times(left: Amount, right: Amount) -> Amount:
+    """Return the product of two amounts, with the decimals of both."""
+    return Amount(left.n * right.n, left.exp + right.exp)
+
+
+def negative(amount: Amount) -> Amount:
+    """Return an amount with the other sign."""
+    return Amount(-amount.n, amount.exp)
+
+
+def least(left: Amount, right: Amount) -> Amount:
+    """Return the smaller of two amounts."""
+    return left if minus(left, right).n <= 0 else right
+
+
 def same(left: Amount, right: Amount) -> bool:
     """Return whether two amounts are the same number."""
     return minus(left, right).n == 0

@@ -10,6 +10,7 @@ from schema.orders import Fill, OrderCanceled, OrderExpired, OrderTriggered
 from schema.units import MS_NS, quote_exp, widened
 from services.gateway.amounts import exact, scaled
 from services.gateway.books import STRANGER, find
+from services.gateway.fence import bears_order, bears_trade
 from services.gateway.state import ENDED_MAX, Order
 from services.gateway.steps import accept, awaited, reject, take_step, tell
 from services.gateway.turn import Turn
@@ -198,13 +199,14 @@ def _may_be_ours(turn: Turn, trade: VenueTrade) -> bool:
 
 def _meet_trader(turn: Turn, trade: VenueTrade) -> None:
     opened_ns = turn.books.opened_ns
-    if opened_ns and trade.at_ms * MS_NS >= opened_ns:
+    after = opened_ns and trade.at_ms * MS_NS >= opened_ns
+    if after and not bears_trade(turn, trade):
         turn.halt(trade.symbol, stranger(trade.venue_order_id))
 
 
 def _meet_stranger(turn: Turn, report: OrderReport) -> None:
     ours = report.client_order_id in turn.books.ids  # It ended so long ago that it is forgotten.
-    if report.status in OPEN and not ours:
+    if report.status in OPEN and not ours and not bears_order(turn, report):
         turn.halt(report.symbol, stranger(report.venue_order_id), report.client_order_id)
 
 

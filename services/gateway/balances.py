@@ -1,18 +1,17 @@
 """Balances: the opening ones become deposits, later differences are said; a person explains them.
 
 A difference counts only when it was seen at two comparisons in a row with nothing under way, for
-an execution that is on its way to us is no difference.
+an execution that is on its way to us is no difference. What a ring fence leaves outside is booked
+there instead.
 """
 
 from schema.exchange import AccountSeen
-from schema.orders import Deposit
 from services.gateway.adopt import halt_for, say_balance
-from services.gateway.amounts import minus, parse, same
+from services.gateway.amounts import minus, parse, plus, same
+from services.gateway.fence import divide_anew, open_books, take_difference
 from services.gateway.state import Amount, Cycle
 from services.gateway.steps import awaited
 from services.gateway.turn import Turn
-
-OPENING = "opening"
 
 
 def take_account(turn: Turn, seen: AccountSeen) -> None:
@@ -20,28 +19,13 @@ def take_account(turn: Turn, seen: AccountSeen) -> None:
     windows = turn.windows
     if turn.answered(seen.effect_id) is None:
         return
-    windows.balances = seen.balances
+    windows.balances, windows.balances_ns = seen.balances, turn.now_ns
     windows.can_trade, windows.can_withdraw = seen.can_trade, seen.can_withdraw
+    windows.ip_bound = seen.ip_bound
     if windows.cycle is not None:
         windows.cycle.account_ns = turn.now_ns
     if not turn.books.opened_ns:
-        _open(turn)
-
-
-def _open(turn: Turn) -> None:
-    for asset, free, locked in turn.windows.balances:
-        total = parse(free, locked)
-        if total.n:
-            turn.say(
-                Deposit(
-                    ts_event=turn.now_ns,
-                    asset=asset,
-                    amount=total.n,
-                    exp=total.exp,
-                    venue_id=OPENING,
-                    reason="what the account held when the house first saw it",
-                )
-            )
+        open_books(turn)
 
 
 def compare(turn: Turn, cycle: Cycle) -> int:
@@ -49,14 +33,18 @@ def compare(turn: Turn, cycle: Cycle) -> int:
     windows, books = turn.windows, turn.books
     if not _is_quiet(turn, cycle):
         return _differing(turn)
+    divide_anew(turn)
     found = {asset: (parse(free), parse(locked)) for asset, free, locked in windows.balances}
     sights: dict[str, Amount] = {}
     for asset in sorted({*found, *books.assets}):
         free, locked = found.get(asset, (Amount(), Amount()))
-        difference = minus(minus(free, minus(Amount(), locked)), books.assets.get(asset, Amount()))
+        difference = minus(plus(free, locked), books.assets.get(asset, Amount()))
         before, said = windows.sights.get(asset), books.differences.get(asset, Amount())
         if before is not None and same(before, difference) and not same(said, difference):
-            say_balance(turn, asset, free, locked, difference)
+            if take_difference(turn, asset, difference):
+                difference = Amount()
+            if not same(said, difference):
+                say_balance(turn, asset, free, locked, difference)
             halt_for(turn, asset, difference)
         sights[asset] = difference
     windows.sights = sights

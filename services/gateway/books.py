@@ -13,9 +13,13 @@ from schema.orders import (
     InstrumentHalted,
     InstrumentResumed,
     KillLevel,
+    LiveArmed,
+    LiveDisarmed,
     OrderAccepted,
     OrderAdopted,
+    OrderCancelRejected,
     OrderDenied,
+    OrderPendingCancel,
     OrderResolved,
     OrderSubmitted,
     Reconciled,
@@ -23,8 +27,16 @@ from schema.orders import (
 )
 from schema.units import rescale
 from services.gateway import stakes
+from services.gateway.amounts import add
 from services.gateway.position import fold_deposit, fold_fill, worth_of
-from services.gateway.state import ENDED_MAX, SENT_MAX, Amount, Books, Order, Stop
+from services.gateway.state import ARM_MAX_NS, ENDED_MAX, SENT_MAX, Amount, Arm, Books, Order, Stop
+
+EXTERNAL = "-external"
+"""How the name of a movement ends that is not the house's, where another part of it may be."""
+
+OPENING, DIVIDED = "opening", "divided-"
+OPENINGS = (OPENING, DIVIDED)
+"""How the names begin of what was there at first, and of what of it changed its book since."""
 
 CLOSER = "gateway"
 """The strategy's name in the orders that FLATTEN makes."""
@@ -38,6 +50,8 @@ UNEXPLAINED = "unexplained balance of "
 
 def apply(books: Books, message: Message) -> None:
     """Change the books by one message of the own stream."""
+    if books.arm.until_ns:
+        books.arm.seen_ns = max(books.arm.seen_ns, message.ts_event)
     change = CHANGES.get(type(message))
     if change is not None:
         change(books, message)
@@ -58,6 +72,9 @@ def _submit(books: Books, message: OrderSubmitted) -> None:
         qty=intent.qty,
         place=Place(State.SUBMITTED, State.SUBMITTED),
     )
+    if intent.replaces in books.open:
+        old = books.open[intent.replaces]
+        old.successor, old.canceled = order.id, False
     books.open[order.id] = order
     books.ids.add(order.id)
     books.submitted += 1
@@ -82,8 +99,13 @@ def _move(books: Books, message: Message) -> None:
     if order is None:
         return
     order.place = step(order.place, type(message)).place
-    if isinstance(message, OrderAccepted):
-        _name(books, order, message.venue_order_id)
+    match message:
+        case OrderAccepted():
+            _name(books, order, message.venue_order_id)
+        case OrderPendingCancel():
+            order.canceled = True
+        case OrderCancelRejected():
+            order.canceled = False
     _settle(books, order)
 
 
@@ -172,6 +194,12 @@ def _adopt(books: Books, message: OrderAdopted) -> None:
 
 def _deposit(books: Books, message: Deposit) -> None:
     fold_deposit(books, message)
+    if message.venue_id.startswith(OPENINGS):
+        divided = books.given if message.book == "trading" else books.spared
+        add(divided.setdefault(message.asset, Amount()), message.amount, message.exp)
+    if message.kind == "transfer":
+        books.credited.add(f"{message.asset} {message.venue_id.removesuffix(EXTERNAL)}")
+    books.outside += message.book == "external" and message.kind != "opening"
     books.opened_ns = books.opened_ns or message.ts_event
 
 
@@ -195,6 +223,19 @@ def _mark(books: Books, message: Reconciled) -> None:
             books.marks[symbol] = (last, newest)
 
 
+def _arm(books: Books, armed: LiveArmed) -> None:
+    books.arm = Arm(
+        until_ns=min(armed.until_ns, armed.ts_event + ARM_MAX_NS),
+        account=armed.account,
+        seen_ns=armed.ts_event,
+        told=Stop(armed.ts_event, armed.by, armed.reason),
+    )
+
+
+def _disarm(books: Books, disarmed: LiveDisarmed) -> None:
+    books.arm = Arm(told=Stop(disarmed.ts_event, disarmed.by, disarmed.reason))
+
+
 CHANGES: dict[type[Message], Callable[[Books, Any], None]] = {
     **dict.fromkeys(EVENTS, _move),
     OrderSubmitted: _submit,
@@ -209,4 +250,6 @@ CHANGES: dict[type[Message], Callable[[Books, Any], None]] = {
     BalanceSeen: _see_balance,
     Reconciled: _mark,
     RequestWeight: _weigh,
+    LiveArmed: _arm,
+    LiveDisarmed: _disarm,
 }

@@ -10,6 +10,7 @@ from schema.trading import CancelIntent
 from services.gateway.answers import OPEN
 from services.gateway.books import CLOSER
 from services.gateway.join import withdraw
+from services.gateway.pairs import is_unanswered
 from services.gateway.questions import ask_order
 from services.gateway.state import Order, Wish
 from services.gateway.steps import tell
@@ -18,6 +19,7 @@ from services.gateway.turn import Turn
 STOPPING = frozenset({"HALTED", "FLATTEN"})
 """Kill levels that cancel orders."""
 
+EXPIRED = "GTD: its time is over"
 ENTRIES = frozenset({"entry"})
 """Legs that HALTED cancels; what protects or closes a position stays."""
 
@@ -37,13 +39,21 @@ def wish(turn: Turn, order: Order, reason: str) -> None:
         turn.windows.wishes[order.id] = Wish(reason)
 
 
+def is_replaced_now(turn: Turn, order: Order) -> bool:
+    """Return whether the answer to the request that replaces an order is still on its way."""
+    new = turn.books.open.get(order.successor)
+    return new is not None and is_unanswered(new)
+
+
 def settle(turn: Turn) -> None:
     """Want what the kill level wants cancelled, and send every cancel whose time has come."""
     stops = turn.books.level in STOPPING
     for order in list(turn.books.open.values()):
-        if stops and must_go(turn, order):
+        if is_expired(turn, order):
+            wish(turn, order, EXPIRED)
+        elif stops and must_go(turn, order):
             wish(turn, order, f"the kill level is {turn.books.level}")
-        elif order.place.state is State.PENDING_CANCEL:
+        elif order.place.state is State.PENDING_CANCEL and _is_wanted(order):
             wish(turn, order, "its cancel was under way")
     for order_id, wanted in list(turn.windows.wishes.items()):
         wished = turn.books.open.get(order_id)
@@ -53,8 +63,19 @@ def settle(turn: Turn) -> None:
             _pursue(turn, wished, wanted)
 
 
+def _is_wanted(order: Order) -> bool:
+    return order.canceled or not order.successor
+
+
+def is_expired(turn: Turn, order: Order) -> bool:
+    """Return whether an order that is good until a time has outlived it, and wake when it has."""
+    return order.intent.time_in_force == "GTD" and turn.due(order.intent.expire_ns)
+
+
 def must_go(turn: Turn, order: Order) -> bool:
-    """Return whether the kill level leaves no order like this one."""
+    """Return whether neither the kill level nor its own time leaves an order like this one."""
+    if is_expired(turn, order):
+        return True
     level = turn.books.level
     if level == "FLATTEN":
         return order.intent.strategy != CLOSER
@@ -64,6 +85,8 @@ def must_go(turn: Turn, order: Order) -> bool:
 def _pursue(turn: Turn, order: Order, wanted: Wish) -> None:
     _say_pending(turn, order, wanted)
     if order.place.under is State.SUBMITTED or _is_ending(turn, order):
+        return  # Its answer is on its way, and says whether there is anything to cancel.
+    if is_replaced_now(turn, order):
         return  # Its answer is on its way, and says whether there is anything to cancel.
     key = f"cancel {order.id}"
     if wanted.doubtful:
@@ -77,7 +100,8 @@ def _pursue(turn: Turn, order: Order, wanted: Wish) -> None:
 
 
 def _say_pending(turn: Turn, order: Order, wanted: Wish) -> None:
-    if order.place.state not in {State.PENDING_CANCEL, State.UNCONFIRMED}:
+    under_way = order.place.state is State.PENDING_CANCEL and _is_wanted(order)
+    if not under_way and order.place.state is not State.UNCONFIRMED:
         tell(turn, order, OrderPendingCancel, reason=wanted.reason)
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from bus.service import Said, Service
+from bus.service import Limited, Said, Service
 from schema.head import Message
 from schema.house import SnapshotDue, Started
 from schema.lifecycle import State as Standing
@@ -20,9 +20,11 @@ from services.gateway import (
     NAME,
     SAYS,
     account,
+    arming,
     books,
     budget,
     cancels,
+    disarming,
     flatten,
     guard,
     hearing,
@@ -30,6 +32,7 @@ from services.gateway import (
     kill,
     pairs,
     reconcile,
+    replaces,
     restless,
     stops,
     trades,
@@ -37,8 +40,8 @@ from services.gateway import (
     vanished,
 )
 from services.gateway.answers import claim
-from services.gateway.questions import is_listed, traded
 from services.gateway.state import State, Windows
+from services.gateway.symbols import Symbols
 from services.gateway.turn import Rules, Turn
 
 LEVEL = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2, "FLATTEN": 3}
@@ -58,10 +61,19 @@ class Gateway(Service):
             "risk": own.risk_silence_ms,
             "engine": own.engine_silence_ms,
         }
-        self.rules = Rules(own, world, settings.engine.intent_ttl_ms * 1_000_000)
+        self.rules = Rules(
+            own,
+            world,
+            settings.engine.intent_ttl_ms * 1_000_000,
+            needs_arm=settings.mode == "live",
+            account=settings.exchange.account,
+        )
+        if self.rules.needs_arm:
+            self.needs = {**self.needs, "ingest": own.engine_silence_ms}  # type: ignore[misc]
         self.state = State(windows=Windows(armed=armed))
         self._armed = armed
         self._ahead: deque[Message] = deque()
+        self._symbols = Symbols()
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
         assert not self._ahead, f"{self._ahead[0]} was said and never applied"
@@ -70,7 +82,7 @@ class Gateway(Service):
         turn = Turn(self.state, self.rules, now_ns)
         if not self._take(turn, message):
             return []
-        _settle(turn)
+        _settle(turn, self._symbols)
         self._ahead = turn.ahead
         return turn.said
 
@@ -88,6 +100,7 @@ class Gateway(Service):
         match message:
             case Instrument():
                 windows.instruments[message.symbol] = message
+                windows.listings += 1
             case FeedBudget():
                 windows.rates = budget.rates_in(windows.rates, message)
             case OrderIntent() if message.client_order_id not in known:
@@ -98,16 +111,22 @@ class Gateway(Service):
     def trouble(self, now_ns: int) -> str | None:
         windows = self.state.windows
         if not windows.armed:
-            return "live and paper trading are not armed in this version"
+            return "no exchange is connected in this mode"
         if windows.clock is None:
             return "the exchange's clock is not known yet"
         if windows.reconciled is None:
             return "orders and balances are not reconciled yet"
         if not windows.instruments:
             return "no instrument is known yet"
-        if windows.can_withdraw:
+        why = self._limits(now_ns)  # Whatever it is, exits, stops and cancels go on.
+        return Limited(why) if why else None
+
+    def _limits(self, now_ns: int) -> str:
+        if self.state.windows.can_withdraw:
             return "the exchange's key may withdraw money; make one that may not"
-        return None if windows.can_trade else "the exchange's key may not trade"
+        if not self.state.windows.can_trade:
+            return "the exchange's key may not trade"
+        return arming.hindrance(Turn(self.state, self.rules, now_ns))
 
     def counters(self) -> tuple[tuple[str, int], ...]:
         found = self.state.books
@@ -122,6 +141,7 @@ class Gateway(Service):
             ("foreign_orders", found.foreign_orders),
             ("external_orders", len(self.state.windows.externals)),
             ("unexplained", sum(1 for one in found.differences.values() if one.n)),
+            ("outside", found.outside),
             ("strays", self.state.windows.strays),
             ("level", LEVEL[found.level]),
         )
@@ -143,6 +163,7 @@ class Gateway(Service):
 
 def _hear_instrument(turn: Turn, instrument: Instrument) -> None:
     turn.windows.instruments[instrument.symbol] = instrument
+    turn.windows.listings += 1
     vanished.hear_listing(turn, instrument)
 
 
@@ -156,8 +177,9 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
 }
 
 
-def _settle(turn: Turn) -> None:
+def _settle(turn: Turn, symbols: Symbols) -> None:
     windows, orders = turn.windows, turn.books.open
+    disarming.settle(turn)
     if windows.waiting:
         kill.settle(turn)
     if windows.unclaimed:
@@ -171,10 +193,11 @@ def _settle(turn: Turn) -> None:
     if orders or windows.vanished:
         restless.settle(turn)
         pairs.settle(turn)
+        replaces.settle(turn)
         vanished.settle(turn)
-    symbols = traded(turn)
-    reconcile.settle(turn, {symbol for symbol in symbols if is_listed(turn, symbol)})
-    trades.settle(turn, symbols)
+    symbols.look(turn)
+    reconcile.settle(turn, symbols.listed)
+    trades.settle(turn, symbols.all)
     if windows.engine_lost_ns:
         guard.settle(turn)
     stops.note(turn)

@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bus.errors import EdgeError
+from bus.house import House
 from bus.service import Bridge, Edge
-from schema.exchange import LevelSet, OrderNotSent, PairNotSent, SendOrder, SendPair, SetLevel
+from schema.exchange import LevelSet, OrderNotSent, SendOrder, SetLevel
 from schema.head import Effect, Local
+from schema.joined import PairNotSent, SendPair, SendReplace
 from schema.settings import Settings
 from schema.units import SECOND_NS
 from services.gateway.edge_budget import TOO_MUCH, Budget
@@ -20,15 +22,34 @@ from services.gateway.edge_clock import ExchangeClock, Stands
 from services.gateway.edge_desk import Desk, named_halves
 from services.gateway.edge_gate import Gate, Sending
 from services.gateway.edge_lanes import Lanes, lane_of
+from services.gateway.edge_place import Place
 from services.gateway.edge_session import Pace, Session, open_session
 from services.gateway.edge_stream import UserStream
+from services.gateway.keys import Keys, read_keys
 from services.gateway.wire import venue_name
+
+
+def open_exchange(house: House) -> "Exchange":
+    """Return the exchange of this mode; SettingsError where real money has no keys to use."""
+    if house.settings.mode != "live":
+        return Exchange(house.settings, house.run)
+    keys = read_keys(house.root, house.settings.exchange)
+    return Exchange(house.settings, house.run, keys=keys, place=Place(house))
 
 
 class Exchange(Edge):
     """Binance, or the venue that stands in for it."""
 
-    def __init__(self, settings: Settings, run: Path, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        run: Path,
+        pace: Pace | None = None,
+        keys: Keys | None = None,
+        place: Place | None = None,
+    ) -> None:
+        self._keys = keys
+        self._here = place
         self._settings = settings
         self._run = run
         self._pace = pace or Pace()
@@ -61,7 +82,7 @@ class Exchange(Edge):
                 self._gate.set(effect)
                 self._budget.obey(effect)
                 return LevelSet(effect_id=effect.effect_id)
-            case SendOrder() | SendPair():
+            case SendOrder() | SendPair() | SendReplace():
                 return await self._send(effect)
             case _:
                 return await self._ask(effect)
@@ -77,9 +98,11 @@ class Exchange(Edge):
             tasks.create_task(stream.keep(self._bridge))
             tasks.create_task(self._budget.tell(self._bridge, self._pace.budget_s))
             tasks.create_task(self._watch_for_kill())
+            if self._here is not None:
+                tasks.create_task(self._here.keep(self._bridge))
 
     def _dial(self) -> Session:
-        return open_session(self._settings, self._clock.now_ms, self._pace)
+        return open_session(self._settings, self._clock.now_ms, self._pace, self._keys)
 
     def _stands(self, part: str) -> Stands:
         def stands(why_not: str | None) -> None:

@@ -25,17 +25,15 @@ from schema.exchange import (
     OrderNotSent,
     OrderPlaced,
     OrderRefused,
-    PairNotSent,
-    PairPlaced,
-    PairRefused,
     SendCancel,
     SendOrder,
-    SendPair,
     TopSeen,
     TradesSeen,
 )
 from schema.head import Effect, Local
+from schema.joined import PairNotSent, PairPlaced, PairRefused, SendPair, SendReplace
 from services.gateway import wire
+from services.gateway import wire_replaced as replacing
 from services.gateway.edge_budget import Budget
 from services.gateway.edge_session import OK, Reply, Session
 from services.gateway.wire_codes import (
@@ -67,7 +65,7 @@ class Desk:
     """Speaks with the exchange through one session."""
 
     def __init__(
-        self, session: Session, names: wire.Names, budget: Budget, doubt: Callable[[], None]
+        self, session: Session, names: dict[str, str], budget: Budget, doubt: Callable[[], None]
     ) -> None:
         self.session = session
         self._names = names
@@ -82,6 +80,8 @@ class Desk:
                     return await self._send(effect)
                 case SendPair():
                     return await self._send_pair(effect)
+                case SendReplace():
+                    return await self._send_replace(effect)
                 case SendCancel():
                     return await self._cancel(effect)
                 case AskOrder() | AskTrades() | AskOpenOrders() | AskAccount() | AskTop():
@@ -100,8 +100,10 @@ class Desk:
     async def _query(self, effect: Query) -> Local:
         match effect:
             case AskOrder():
+                self._learn(effect.symbol)
                 return await self._order(effect)
             case AskTrades():
+                self._learn(effect.symbol)
                 return await self._trades(effect)
             case AskOpenOrders():
                 return await self._open_orders(effect)
@@ -109,6 +111,10 @@ class Desk:
                 return await self._account(effect)
             case AskTop():
                 return await self._top(effect)
+
+    def _learn(self, symbol: str) -> None:
+        # One that the settings name no longer is asked for as long as something of it is left.
+        self._names.setdefault(wire.venue_name(symbol), symbol)
 
     async def _send(self, effect: SendOrder) -> Local:
         intent = effect.intent
@@ -139,6 +145,19 @@ class Desk:
         _require_asked(" and ".join(found), " and ".join(sorted(names["client_order_ids"])))
         trades = tuple(trade for row in rows for trade in wire.placed_trades(row, self._names))
         return PairPlaced(effect_id=effect.effect_id, reports=reports, trades=trades)
+
+    async def _send_replace(self, effect: SendReplace) -> Local:
+        params = wire.replace_params(effect.replaced, effect.intent)
+        signed = {**params, "timestamp": effect.signed_ms}
+        reply = await self._ask("POST", "order/cancelReplace", signed)
+        if not reply.sent:
+            names = (effect.effect_id, effect.intent.client_order_id, effect.intent.symbol)
+            return OrderNotSent(**_named(*names), reason=f"nothing is connected: {reply}")
+        if (parts := replacing.parts_in(reply)) is not None:
+            return replacing.answer(effect, parts, self._names)
+        if refusal := self._refused(reply):
+            return replacing.refused(effect, refusal)
+        raise EdgeError(f"the exchange did not answer: {reply}", AGAIN)
 
     async def _cancel(self, effect: SendCancel) -> Local:
         reply = await self._ask("DELETE", "order", _order_named(effect))
@@ -189,6 +208,7 @@ class Desk:
             balances=wire.balances_of(account),
             can_trade=account.can_trade and rights.enable_spot_and_margin_trading,
             can_withdraw=rights.enable_withdrawals,
+            ip_bound=rights.ip_restrict,
             wall_ms=asked_ms,
         )
 

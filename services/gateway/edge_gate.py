@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from bus.clock import NS_PER_MS, Clock
-from schema.exchange import KillFileSeen, SendOrder, SendPair, SetLevel
+from schema.exchange import KillFileSeen, SendOrder, SetLevel
+from schema.joined import SendPair, SendReplace
 
-Sending = SendOrder | SendPair
+Sending = SendOrder | SendPair | SendReplace
 
 ACTIVE = "ACTIVE"
 UNTOLD = "untold"
@@ -65,10 +66,15 @@ class Gate:
         self._clock = clock
         self._level = UNTOLD
         self._halted: frozenset[str] = frozenset()
+        self._risk_until_ms = 0
+        self._risk_until_mono_ns = 0
 
     def set(self, effect: SetLevel) -> None:
         """Obey another level from now on."""
         self._level, self._halted = effect.level, frozenset(effect.halted)
+        self._risk_until_ms = effect.risk_until_wall_ms
+        left_ns = effect.risk_until_wall_ms * NS_PER_MS - self._clock.wall_ns()
+        self._risk_until_mono_ns = self._clock.mono_ns() + left_ns
 
     def deadline_mono_ns(self, effect: Sending) -> int:
         """Return the monotonic time of an order's deadline: a clock set back gains it nothing."""
@@ -82,9 +88,7 @@ class Gate:
             return "its deadline has passed"
         if not self._in_place():
             return f"this process does not hold {self._lease}"
-        intents = (
-            (effect.intent,) if isinstance(effect, SendOrder) else (effect.stop, effect.target)
-        )
+        intents = (effect.stop, effect.target) if isinstance(effect, SendPair) else (effect.intent,)
         if all(intent.reduce_only for intent in intents):
             return None
         return self._why_no_risk(intents[0].symbol)
@@ -94,9 +98,18 @@ class Gate:
             return f"the level is {self._level}"
         if symbol in self._halted:
             return f"{symbol} is halted"
+        if self._is_unarmed():
+            return "live trading is not armed"
         if self.kill.lies_there():
             return f"the kill file {self.kill.path} is there"
         return None
+
+    def _is_unarmed(self) -> bool:
+        # A wall clock set back gains no time, nor does a monotonic one that slept.
+        if not self._risk_until_ms:
+            return False
+        over = self._clock.wall_ns() >= self._risk_until_ms * NS_PER_MS
+        return over or self._clock.mono_ns() >= self._risk_until_mono_ns
 
     def _in_place(self) -> bool:
         try:

@@ -7,8 +7,9 @@ import asyncio
 from collections import deque
 from enum import IntEnum
 
-from schema.exchange import SendCancel, SendOrder, SendPair
+from schema.exchange import SendCancel, SendOrder
 from schema.head import Effect
+from schema.joined import SendPair, SendReplace
 
 
 class Lane(IntEnum):
@@ -28,7 +29,7 @@ def lane_of(effect: Effect) -> Lane:
     """Return the lane of an effect."""
     if isinstance(effect, SendCancel):
         return Lane.CANCEL
-    if isinstance(effect, SendOrder):
+    if isinstance(effect, SendOrder | SendReplace):
         return Lane.REDUCE if effect.intent.reduce_only else Lane.NEW
     if isinstance(effect, SendPair):
         return Lane.REDUCE  # Nothing else is sent as a pair.

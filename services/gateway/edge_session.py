@@ -7,6 +7,7 @@ them. ccxt's own throttle is off: after an idle second it holds an order back fo
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -16,7 +17,9 @@ import msgspec
 
 from bus.errors import SettingsError
 from bus.narrow import narrow
-from schema.settings import PLAY_KEY, PLAY_SECRET, Settings
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
+from schema.settings import Settings
+from services.gateway.keys import Keys
 
 with narrow():
     from ccxt.base.errors import BaseError, NetworkError
@@ -27,6 +30,11 @@ ANSWER_SHARE = 0.9
 
 FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
 ENDED = "ended"
+QUERY = re.compile(r"\?\S*")
+"""Of an address: a signature is good for some seconds, and is for nobody to read."""
+
+MOVED = "balanceUpdate"
+PLAY = Keys(PLAY_KEY, PLAY_SECRET)
 OK = 200
 
 
@@ -132,24 +140,43 @@ class Session(binance):  # type: ignore[misc]
     def handle_order_update(self, _client: Any, message: Mapping[str, Any]) -> None:
         self.heard.put_nowait(message)
 
-    def handle_balance(self, _client: Any, _message: Mapping[str, Any]) -> None:
-        # Balances are asked for, and their numbers need no float.
-        return None
+    def handle_balance(self, _client: Any, message: Mapping[str, Any]) -> None:
+        # Balances are asked for; what came or went by other ways than trading is said once.
+        if message.get("e") == MOVED:
+            self.heard.put_nowait(message)
 
     def handle_event_stream_terminated(self, _client: Any, _message: Mapping[str, Any]) -> None:
         # ccxt itself would leave whoever waits for an order waiting.
         self.heard.put_nowait("the exchange ended the stream: eventStreamTerminated")
 
 
-def open_session(settings: Settings, now_ms: Callable[[], int], pace: Pace) -> Session:
-    """Return a session that knows no other address than the venue's, and no other key."""
-    if settings.mode != "local":
+def open_session(
+    settings: Settings, now_ms: Callable[[], int], pace: Pace, keys: Keys | None = None
+) -> Session:
+    """Return a session with the one place that orders go to in this mode, and its key.
+
+    Without keys that is the venue of this house; with them the exchange, or its stand-in.
+    """
+    if (settings.mode == "live") != (keys is not None):
+        have = "no keys" if keys is None else "keys"
         raise SettingsError(
-            f"mode {settings.mode}: orders leave in local mode alone so far",
-            'Set mode = "local" in settings.local.toml',
+            f"mode {settings.mode} and {have}: real money needs them, and nothing else takes any",
+            "`rrr keys list` shows which there are",
         )
-    session = Session(_config(settings, pace), now_ms)
-    place = f"127.0.0.1:{settings.ports.venue}"
+    session = Session(_config(settings, pace, keys or PLAY), now_ms)
+    if place := _stand_in(settings):
+        _know_only(session, place)
+    return session
+
+
+def _stand_in(settings: Settings) -> str:
+    """Return where the stand-in for the exchange is; empty for the exchange itself."""
+    if settings.mode == "live":
+        return settings.exchange.url.removeprefix("http://")
+    return f"127.0.0.1:{settings.ports.venue}"
+
+
+def _know_only(session: Session, place: str) -> None:
     rest = f"http://{place}/api/v3"
     session.urls["test"] = {
         "public": rest,
@@ -158,13 +185,12 @@ def open_session(settings: Settings, now_ms: Callable[[], int], pace: Pace) -> S
         "ws": {"ws-api": {"spot": f"ws://{place}/ws-api/v3"}},
     }
     session.set_sandbox_mode(True)
-    return session
 
 
-def _config(settings: Settings, pace: Pace) -> dict[str, Any]:
+def _config(settings: Settings, pace: Pace, keys: Keys) -> dict[str, Any]:
     return {
-        "apiKey": PLAY_KEY,
-        "secret": PLAY_SECRET,
+        "apiKey": keys.key,
+        "secret": keys.secret,
         "enableRateLimit": False,
         "timeout": int(settings.gateway.answer_ms * ANSWER_SHARE),
         "timeout_on_exit": int(pace.close_s * 1000),
@@ -187,5 +213,5 @@ def _read(future: "asyncio.Future[object]") -> None:
 
 
 def said_by(error: BaseException) -> str:
-    """Return a failure in one line."""
-    return f"{type(error).__name__}: {error}"[:200]
+    """Return a failure in one line, without what a request was signed with."""
+    return QUERY.sub("?...", f"{type(error).__name__}: {error}")[:200]

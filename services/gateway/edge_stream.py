@@ -6,17 +6,19 @@ has to ask for it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from bus.clock import Clock
 from bus.service import Bridge
 from schema.exchange import StreamDown, StreamUp
+from schema.head import Local
 from schema.units import SECOND_NS
 from services.gateway.edge_clock import Stands
-from services.gateway.edge_session import FAILURES, Pace, Session, said_by
-from services.gateway.wire import Names, pushed
+from services.gateway.edge_session import FAILURES, MOVED, Pace, Session, said_by
+from services.gateway.wire import Names, moved, pushed
 
 BAN_LOOK_S = 0.05
 LOOKS = 5
@@ -88,7 +90,11 @@ class UserStream:
                 continue
             if isinstance(heard, str):
                 return heard
-            await bridge.hear(pushed(heard, self._names))
+            await bridge.hear(_told(heard, self._names))
+
+
+def _told(event: Mapping[str, Any], names: Names) -> Local:
+    return moved(event) if event.get("e") == MOVED else pushed(event, names)
 
 
 def _jittered(pause_s: float, clock: Clock) -> float:

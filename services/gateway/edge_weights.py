@@ -8,14 +8,15 @@ from schema.exchange import (
     AskTrades,
     SendCancel,
     SendOrder,
-    SendPair,
 )
 from schema.head import Effect
+from schema.joined import SendPair, SendReplace
 
 TIME = "GET time"
 WEIGHTS = {
     "POST order": 1,
     "POST orderList/oco": 1,
+    "POST order/cancelReplace": 1,
     "DELETE order": 1,
     "DELETE orderList": 1,
     "GET order": 4,
@@ -32,6 +33,7 @@ UNKNOWN = 20
 REQUESTS: dict[type[Effect], tuple[str, ...]] = {
     SendOrder: ("POST order",),
     SendPair: ("POST orderList/oco",),
+    SendReplace: ("POST order/cancelReplace",),
     SendCancel: ("DELETE order",),
     AskOrder: ("GET order",),
     AskTrades: ("GET myTrades",),
@@ -39,7 +41,7 @@ REQUESTS: dict[type[Effect], tuple[str, ...]] = {
     AskAccount: ("GET account", "GET account/apiRestrictions"),
     AskTop: ("GET ticker/bookTicker",),
 }
-ORDERS: dict[type[Effect], int] = {SendOrder: 1, SendPair: 2}
+ORDERS: dict[type[Effect], int] = {SendOrder: 1, SendPair: 2, SendReplace: 1}
 
 
 def weight_of(request: str) -> int:

@@ -24,10 +24,10 @@ def settle(turn: Turn) -> None:
     """Close what is open, position by position, and be HALTED when nothing is."""
     if turn.books.level != "FLATTEN":
         return
-    rest = [symbol for symbol in turn.books.positions if _is_open(turn, symbol)]
+    rest, busy = [name for name in turn.books.positions if _is_open(turn, name)], _busy(turn)
     for symbol in rest:
         pace = turn.windows.closing.setdefault(symbol, Pace())
-        if not _is_busy(turn, symbol) and turn.due(pace.next_ns):
+        if symbol not in busy and turn.due(pace.next_ns):
             ask_top(turn, symbol)
     if not rest and not turn.books.open and turn.windows.reconciled is not None:
         left = f"; too small to be closed: {' '.join(turn.windows.dust)}" * bool(turn.windows.dust)
@@ -39,10 +39,10 @@ def _is_open(turn: Turn, symbol: str) -> bool:
     return turn.books.positions[symbol].n != 0 and symbol not in turn.windows.dust
 
 
-def _is_busy(turn: Turn, symbol: str) -> bool:
-    """Return whether something of a symbol's may still trade that will soon be known."""
+def _busy(turn: Turn) -> set[str]:
+    """Return the symbols of which something may still trade that will soon be known."""
     orders = turn.books.open.values()
-    return any(o.symbol == symbol and o.place.state is not State.UNCONFIRMED for o in orders)
+    return {o.symbol for o in orders if o.place.state is not State.UNCONFIRMED}
 
 
 def take_top(turn: Turn, top: TopSeen) -> None:
@@ -50,7 +50,7 @@ def take_top(turn: Turn, top: TopSeen) -> None:
     instrument = turn.windows.instruments.get(top.symbol)
     if turn.books.level != "FLATTEN":
         return
-    if top.symbol not in turn.books.positions or _is_busy(turn, top.symbol):
+    if top.symbol not in turn.books.positions or top.symbol in _busy(turn):
         return
     turn.later(turn.windows.closing.setdefault(top.symbol, Pace()))
     if instrument is None or turn.windows.clock is None or turn.banned():
@@ -62,7 +62,7 @@ def take_top(turn: Turn, top: TopSeen) -> None:
     if denial is None:
         submit(turn, intent, own_verdict(turn, intent, "FLATTEN closes what is open"))
     elif denial.code in TOO_SMALL and not _is_reserved(turn, top.symbol):
-        turn.windows.dust.append(top.symbol)
+        turn.windows.dust[top.symbol] = None
 
 
 def _is_reserved(turn: Turn, symbol: str) -> bool:

@@ -7,12 +7,15 @@ nothing of now, and a feed to listen to would be one more that can be wrong or m
 gate must hold. How near it is to a fresh quote is risk's to judge, and an approval is short.
 """
 
+from schema.identity import tag_of
 from schema.instruments import Denial, check
+from schema.lifecycle import State
 from schema.trading import OrderIntent
 from schema.units import MS_NS
+from services.gateway.answers import missing
 from services.gateway.position import closable, held_against, worth_of
 from services.gateway.standing import standing_of
-from services.gateway.state import Books
+from services.gateway.state import Books, Order
 from services.gateway.turn import Turn
 
 
@@ -31,6 +34,10 @@ def last_gate(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | No
 STOPS = frozenset({"stop", "stop_limit"})
 TARGETS = frozenset({"limit_maker", "take_profit", "take_profit_limit"})
 """What the exchange takes as the two halves of a pair."""
+
+REPLACEABLE = frozenset({State.ACCEPTED, State.TRIGGERED})
+TOO_LATE = "REPLACE_TOO_LATE"
+"""The code of an order whose predecessor is not what it was: nothing is sent, and it stays."""
 
 
 def pair_gate(turn: Turn, stop: OrderIntent, target: OrderIntent) -> Denial | None:
@@ -51,6 +58,45 @@ def pair_gate(turn: Turn, stop: OrderIntent, target: OrderIntent) -> Denial | No
     return None
 
 
+def replace_gate(turn: Turn, intent: OrderIntent) -> Denial | None:
+    """Return why an order cannot take another's place in one request; one that does not may."""
+    if not intent.replaces:
+        return None
+    instrument = turn.windows.instruments.get(intent.symbol)
+    if instrument is not None and not instrument.cancel_replace:
+        detail = f"symbol={intent.symbol} takes no order in another's place"
+        return Denial("UNSUPPORTED_ORDER_TYPE", detail)
+    if intent.oco:
+        return Denial("VALIDATION_FAILED", f"it replaces {intent.replaces}, and is one of a pair")
+    old = turn.books.open.get(intent.replaces)
+    if old is None:
+        return Denial(TOO_LATE, f"{intent.replaces} is not open")
+    if _place_of(old.intent) != _place_of(intent):
+        return Denial("VALIDATION_FAILED", f"its place is another one than that of {old.id}")
+    why = _unreplaceable(turn, old)
+    return Denial(TOO_LATE, f"{old.id} {why}") if why else None
+
+
+def _place_of(intent: OrderIntent) -> tuple[str, ...]:
+    return intent.symbol, intent.side, intent.leg, tag_of(intent.client_order_id)
+
+
+def _unreplaceable(turn: Turn, old: Order) -> str:
+    """Return why an open order cannot be replaced any more; empty when it can."""
+    if old.intent.oco:
+        return "is one of a pair"
+    if old.place.state not in REPLACEABLE:
+        return f"is {old.place.state}"
+    report = turn.windows.held.get(old.id)
+    if old.filled or (report is not None and missing(old, report)):
+        return "has traded"
+    if old.id in turn.windows.wishes:
+        return "is being cancelled"
+    if old.successor in turn.books.open or old.intent.replaces in turn.books.open:
+        return "is not alone in its place yet"
+    return "is not known to the exchange" if old.id in turn.windows.vanished else ""
+
+
 def _halves(leg: OrderIntent) -> tuple[object, ...]:
     return leg.symbol, leg.side, leg.qty, leg.qty_exp, leg.px_exp
 
@@ -66,7 +112,8 @@ def _reduce_only(books: Books, intent: OrderIntent) -> Denial | None:
     if held == 0:
         return Denial("POSITION_NOT_FOUND", f"symbol={intent.symbol} side={intent.side}")
     # Beside what rests or is on its way to the same side: together they may not pass through zero.
-    most = closable(books, intent.symbol, intent.side, intent.qty_exp)
+    exp, instead_of = intent.qty_exp, intent.replaces
+    most = closable(books, intent.symbol, intent.side, exp, instead_of=instead_of)
     if intent.qty > most:
         detail = f"qty={intent.qty} position={held} closable={most}"
         return Denial("REDUCE_ONLY_WOULD_INCREASE_POSITION", detail)
@@ -81,8 +128,9 @@ def _limits(turn: Turn, intent: OrderIntent) -> Denial | None:
     if worth > own.max_order_notional:
         detail = f"notional={worth} max={own.max_order_notional}"
         return Denial("NOTIONAL_EXCEEDS_MAX_PER_ORDER", detail)
-    if len(books.open) >= own.max_open_orders:
-        detail = f"open_orders={len(books.open)} max={own.max_open_orders}"
+    others = len(books.open) - (intent.replaces in books.open)
+    if others >= own.max_open_orders:
+        detail = f"open_orders={others} max={own.max_open_orders}"
         return Denial("MAX_OPEN_ORDERS_EXCEEDED", detail)
     return _pace(turn, worth)
 

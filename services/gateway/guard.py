@@ -19,7 +19,7 @@ from schema.units import order_qty, rescale, trigger_px, widened
 from services.gateway import cancels
 from services.gateway.closing import Part, at_once, closing
 from services.gateway.join import own_verdict, submit
-from services.gateway.position import closable
+from services.gateway.position import closable, is_covered
 from services.gateway.questions import ask_top
 from services.gateway.stakes import GUARD, STOP, orders_of
 from services.gateway.state import Amount, Pace, Stake
@@ -29,6 +29,7 @@ ENGINE = "engine"
 ALIVE = frozenset({"READY", "DEGRADED", "CATCHING_UP"})
 """States in which the engine minds its stops itself."""
 
+RESTING = frozenset({"GTC", "GTD"})
 LOOK_MS = 1_000
 """Wall time between two looks at the price of a position whose stop cannot rest."""
 
@@ -96,7 +97,8 @@ def _gap(turn: Turn, key: str, stake: Stake) -> Amount:
     if not (gap.n and stake.stop_px and stake.strategy):
         return Amount()
     for order in orders_of(turn.books, key):
-        if order.intent.leg == STOP and _closes(stake, order.intent):
+        stops = order.intent.leg == STOP and _closes(stake, order.intent)
+        if stops and not is_covered(turn.books, order):
             exp = max(gap.exp, order.exp)
             left = rescale(gap.n, gap.exp, exp) - rescale(order.left, order.exp, exp)
             gap = Amount(max(0, left), exp)
@@ -111,7 +113,7 @@ def _make_room(turn: Turn, key: str, stake: Stake) -> None:
     # What rests to close at a gain holds the coins that the stop needs.
     for order in orders_of(turn.books, key):
         intent = order.intent
-        rests = intent.order_type != "market" and intent.time_in_force == "GTC"
+        rests = intent.order_type != "market" and intent.time_in_force in RESTING
         if rests and intent.leg != STOP and not intent.oco and _closes(stake, intent):
             cancels.wish(turn, order, WHY)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bus.service import Said
-from schema import exchange
+from schema import exchange, joined
 from schema.head import Local
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Unanswered
 from services.gateway import (
@@ -12,11 +12,13 @@ from services.gateway import (
     balances,
     budget,
     cancels,
+    fence,
     flatten,
     guard,
     kill,
     pairs,
     reconcile,
+    replaces,
     resolve,
     trades,
     unconfirmed,
@@ -26,6 +28,7 @@ from services.gateway.state import Wish
 from services.gateway.steps import doubt, reject
 from services.gateway.turn import Turn
 
+NOT_SENT = "NOT_SENT"
 DUPLICATE = "duplicate order"
 """What an exchange says of an order that it has already: no proof that it took none."""
 
@@ -42,7 +45,8 @@ def start(turn: Turn, started: Started, *, armed: bool) -> None:
     windows.wishes = {key: Wish(wish.reason) for key, wish in windows.wishes.items()}
     windows.doubts = {}
     windows.engine_lost_ns, windows.guarding = turn.now_ns, {}  # Until it is heard.
-    windows.restless, windows.vanished = {}, {}
+    windows.restless, windows.vanished, windows.replaced = {}, {}, {}
+    windows.place, windows.contracts = None, {}
     turn.tell_level()
     for order in list(turn.books.open.values()):
         if pairs.is_unanswered(order):
@@ -51,10 +55,16 @@ def start(turn: Turn, started: Started, *, armed: bool) -> None:
 
 def hear_peer(turn: Turn, seen: PeerSeen) -> None:
     """Note whether risk can be relied on, and whether the engine minds its stops."""
+    if seen.contract:
+        turn.windows.contracts[seen.service] = seen.contract
     if seen.service == "risk":
         turn.windows.risk = "" if seen.ready else f"risk is {seen.state}: {seen.reason}"
     elif seen.service == guard.ENGINE:
         guard.hear_engine(turn, seen)
+
+
+def _hear_place(turn: Turn, seen: exchange.PlaceSeen) -> None:
+    turn.windows.place = seen
 
 
 def hear_gap(turn: Turn, gap: TimeGap) -> None:
@@ -69,7 +79,7 @@ def hear_gap(turn: Turn, gap: TimeGap) -> None:
 def hear_nothing(turn: Turn, silence: Unanswered) -> None:
     """Take in that an effect was not answered: of a send it means that nothing is known."""
     kind, _, subject = silence.effect_id.partition(" ")
-    if kind in {"send", "pair"}:
+    if kind in {"send", "pair", "replace"}:
         for order in filter(pairs.is_unanswered, pairs.halves(turn, subject)):
             doubt(turn, order, silence.reason)
         return
@@ -116,11 +126,13 @@ def _take_cancel(turn: Turn, done: exchange.CancelDone) -> None:
 
 def _take_found(turn: Turn, found: exchange.OrderFound) -> None:
     report = found.report
-    turn.answered(found.effect_id)
+    ask = turn.answered(found.effect_id)
     vanished.take_report(turn, report)
     resolve.take_report(turn, report)
     answers.take_report(turn, report, "query")
     cancels.take_found(turn, report.client_order_id, report.status)
+    if ask is not None:
+        replaces.take_found(turn, report.client_order_id, report.status, ask.asked_ns)
     reconcile.take_answer(turn, report.client_order_id)
 
 
@@ -154,25 +166,40 @@ def _take_refused(turn: Turn, refused: exchange.OrderRefused) -> None:
     _take_refusal(turn, refused.client_order_id, str(refused.code), refused.text)
 
 
-def _take_pair(turn: Turn, placed: exchange.PairPlaced) -> None:
+def _take_pair(turn: Turn, placed: joined.PairPlaced) -> None:
     for report in placed.reports:
         own = tuple(t for t in placed.trades if t.venue_order_id == report.venue_order_id)
         _take_all(turn, report, own, "answer")
     pairs.doubt_unnamed(turn, placed)
 
 
-def _take_pair_refused(turn: Turn, refused: exchange.PairRefused) -> None:
+def _take_pair_refused(turn: Turn, refused: joined.PairRefused) -> None:
     for order_id in refused.client_order_ids:
         _take_refusal(turn, order_id, str(refused.code), refused.text)
 
 
-def _take_pair_unsent(turn: Turn, unsent: exchange.PairNotSent) -> None:
+def _take_pair_unsent(turn: Turn, unsent: joined.PairNotSent) -> None:
     for order_id in unsent.client_order_ids:
-        _take_refusal(turn, order_id, "NOT_SENT", unsent.reason)
+        _take_refusal(turn, order_id, NOT_SENT, unsent.reason)
 
 
 def _take_not_sent(turn: Turn, unsent: exchange.OrderNotSent) -> None:
-    _take_refusal(turn, unsent.client_order_id, "NOT_SENT", unsent.reason)
+    _take_refusal(turn, unsent.client_order_id, NOT_SENT, unsent.reason)
+    replaces.undo(turn, unsent.client_order_id, NOT_SENT, unsent.reason)
+
+
+def _take_replaced(turn: Turn, done: joined.ReplaceDone) -> None:
+    replaces.take_canceled(turn, done)
+    for report in done.reports:
+        _take_all(turn, report, done.trades, "answer")
+    if not done.reports:
+        _take_refusal(turn, done.effect_id.partition(" ")[2], str(done.code), done.text)
+    replaces.doubt_unnamed(turn, done)
+
+
+def _take_not_replaced(turn: Turn, refused: joined.ReplaceRefused) -> None:
+    _take_refusal(turn, refused.client_order_id, str(refused.code), refused.text)
+    replaces.take_refusal(turn, refused)
 
 
 def _take_all(
@@ -207,6 +234,8 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     EdgeFailed: _hear_nothing_of_it,
     exchange.LevelSet: _hear_nothing_of_it,
     exchange.ClockSeen: _hear_clock,
+    exchange.PlaceSeen: _hear_place,
+    exchange.BalanceMoved: fence.take_moved,
     exchange.StreamUp: _hear_stream,
     exchange.StreamDown: _hear_stream_end,
     exchange.BudgetSeen: budget.take_budget,
@@ -223,7 +252,9 @@ EARS: dict[type[Said], Callable[[Turn, Any], None]] = {
     exchange.CancelRefused: _take_no_cancel,
     exchange.OrderRefused: _take_refused,
     exchange.OrderNotSent: _take_not_sent,
-    exchange.PairPlaced: _take_pair,
-    exchange.PairRefused: _take_pair_refused,
-    exchange.PairNotSent: _take_pair_unsent,
+    joined.PairPlaced: _take_pair,
+    joined.PairRefused: _take_pair_refused,
+    joined.PairNotSent: _take_pair_unsent,
+    joined.ReplaceDone: _take_replaced,
+    joined.ReplaceRefused: _take_not_replaced,
 }

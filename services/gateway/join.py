@@ -2,19 +2,22 @@
 
 An order leaves only with risk's approval of its exact hash. While risk is silent an order that
 shrinks the worst case leaves with an approval of the gateway's own, and nothing else does. Two
-orders that name each other leave as one request in one turn, or neither of them does.
+orders that name each other leave as one request in one turn, or neither of them does; so do the
+cancel of an order and the one that takes its place.
 """
 
 from collections.abc import Sequence
 
 from schema.approval import order_hash
-from schema.exchange import SendOrder, SendPair
+from schema.exchange import SendOrder
 from schema.instruments import Denial
-from schema.orders import OrderSubmitted
+from schema.joined import SendPair, SendReplace
+from schema.orders import OrderPendingCancel, OrderSubmitted
 from schema.trading import OrderIntent, Verdict
 from services.gateway.denials import deny, forget
 from services.gateway.gate import pair_gate
 from services.gateway.obstacles import approval, obstacle
+from services.gateway.steps import tell
 from services.gateway.times import exchange_ms, span_ms, wall_ms
 from services.gateway.turn import Rules, Turn
 
@@ -92,7 +95,8 @@ def _decide(turn: Turn, intent: OrderIntent, verdict: Verdict | None) -> None:
     if denial is not None:
         deny(turn, intent.client_order_id, intent, denial)
     else:
-        submit(turn, intent, verdict or _for_silence(turn, intent))
+        send = submit_replace if intent.replaces else submit
+        send(turn, intent, verdict or _for_silence(turn, intent))
 
 
 def _is_refused(turn: Turn, intent: OrderIntent, verdict: Verdict | None) -> bool:
@@ -198,6 +202,24 @@ def submit(turn: Turn, intent: OrderIntent, verdict: Verdict) -> None:
             effect_id=f"send {intent.client_order_id}",
             timeout_ms=turn.rules.own.answer_ms,
             intent=intent,
+            signed_ms=signed_ms,
+            deadline_wall_ms=deadline_ms,
+        )
+    )
+
+
+def submit_replace(turn: Turn, intent: OrderIntent, verdict: Verdict) -> None:
+    """Say that an order gives way and that another one comes, and send both as one request."""
+    signed_ms, deadline_ms = _stamps(turn, intent)
+    old = turn.books.open[intent.replaces]
+    tell(turn, old, OrderPendingCancel, reason=f"replaced by {intent.client_order_id}")
+    _record(turn, intent, verdict, signed_ms)
+    turn.do(
+        SendReplace(
+            effect_id=f"replace {intent.client_order_id}",
+            timeout_ms=turn.rules.own.answer_ms,
+            intent=intent,
+            replaced=old.id,
             signed_ms=signed_ms,
             deadline_wall_ms=deadline_ms,
         )

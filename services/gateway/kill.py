@@ -6,7 +6,7 @@ from schema.exchange import KillFileSeen
 from schema.house import Command, CommandDone
 from schema.orders import InstrumentResumed, KillLevel
 from schema.units import iso_ms
-from services.gateway import person
+from services.gateway import arming_wish, person
 from services.gateway.account import audited
 from services.gateway.adopt import unexplained_of
 from services.gateway.state import Waiting
@@ -36,6 +36,8 @@ def command(turn: Turn, asked: Command) -> None:
             _answer(turn, asked.request_id, turn.books.level, body=_level(turn))
         case "audit", _:
             _answer(turn, asked.request_id, "", body=msgspec.json.encode(audited(turn.books)))
+        case verb, _ if verb in arming_wish.VERBS:
+            turn.said.append(arming_wish.obey(turn, asked))
         case verb, _ if verb in person.VERBS:
             turn.said.append(person.obey(turn, asked))
         case verb, _:
@@ -78,7 +80,7 @@ def raise_level(turn: Turn, level: str, by: str, why: str) -> None:
 def set_level(turn: Turn, level: str, by: str, why: str) -> None:
     """Say a level, and have the edge obey it before all else."""
     turn.say(KillLevel(ts_event=turn.now_ns, level=level, by=by, reason=why))
-    turn.windows.closing, turn.windows.dust = {}, []
+    turn.windows.closing, turn.windows.dust = {}, {}
     turn.tell_level()
 
 

@@ -4,7 +4,8 @@ from schema.approval import order_hash
 from schema.identity import is_of_house
 from schema.instruments import Denial
 from schema.trading import OrderIntent, Verdict
-from services.gateway.gate import last_gate
+from services.gateway.arming import hindrance
+from services.gateway.gate import last_gate, replace_gate
 from services.gateway.position import reduces
 from services.gateway.times import skewed
 from services.gateway.turn import Turn
@@ -28,6 +29,7 @@ def obstacle(turn: Turn, intent: OrderIntent) -> Denial | None:
         _identity(turn, intent)
         or _standing(turn, intent, reducing=reducing)
         or _connection(turn, intent, reducing=reducing)
+        or replace_gate(turn, intent)
         or last_gate(turn, intent, reducing=reducing)
     )
 
@@ -38,6 +40,8 @@ def _identity(turn: Turn, intent: OrderIntent) -> Denial | None:
         return Denial("DUPLICATE_ORDER", "its id was answered before")
     if not is_of_house(order_id, turn.rules.world):
         return Denial("INVALID_CLIENT_ORDER_ID", f"it is no id of {turn.rules.world}")
+    if intent.expire_ns and intent.expire_ns <= turn.now_ns:
+        return Denial("EXPIRE_TIME_IN_PAST", f"expire_ns={intent.expire_ns}")
     return None
 
 
@@ -48,6 +52,8 @@ def _standing(turn: Turn, intent: OrderIntent, *, reducing: bool) -> Denial | No
         return Denial(code, f"level={level}: {turn.books.killed.why}")
     if not reducing and intent.symbol in turn.books.halted:
         return Denial("TRADING_HALTED", turn.books.halted[intent.symbol].why)
+    if not reducing and (why := hindrance(turn)):
+        return Denial("NOT_ARMED", why)
     if not reducing and turn.windows.risk:
         return Denial("RISK_SILENT", turn.windows.risk)
     return None

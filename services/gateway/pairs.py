@@ -4,7 +4,7 @@ Each half is an order of its own, found or proven dead by evidence of its own. W
 cancelled the exchange ends the other; what it does not push is asked for soon.
 """
 
-from schema.exchange import PairPlaced
+from schema.joined import PairPlaced
 from schema.lifecycle import State
 from services.gateway.questions import ask_order
 from services.gateway.state import Order, Pace

@@ -8,10 +8,11 @@ import msgspec
 from schema.house import Command, CommandDone
 from schema.units import iso_ms
 from services.gateway import adopt, resolve
+from services.gateway.fence import balances
 from services.gateway.resolve import RefusedError
 from services.gateway.turn import Turn
 
-VERBS = ("resolve", "resolve-look", "adopt", "adopt-look", "external")
+VERBS = ("resolve", "resolve-look", "adopt", "adopt-look", "external", "balances")
 USAGE = 'expected order SYMBOL VENUE_ORDER_ID "why" or balance ASSET DELTA BOOK "why"'
 
 
@@ -36,6 +37,8 @@ def _obey(turn: Turn, asked: Command) -> tuple[str, bytes]:
             return "", msgspec.json.encode(adopt.preview(turn, args))
         case "external", _:
             return "", msgspec.json.encode(external(turn))
+        case "balances", _:
+            return "", msgspec.json.encode(balances(turn))
     raise RefusedError(USAGE if asked.verb.startswith("adopt") else "expected one wish, as JSON")
 
 

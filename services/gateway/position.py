@@ -30,41 +30,53 @@ def _of(amounts: dict[str, Amount], name: str) -> Amount:
 
 
 def fold_deposit(books: Books, deposit: Deposit) -> None:
-    """Move a balance by money that came or went by other ways."""
-    add(books.assets.setdefault(deposit.asset, Amount()), deposit.amount, deposit.exp)
+    """Move a balance by money that came or went by other ways, of ours or of others."""
+    add(_of(books.assets, deposit.asset), deposit.amount, deposit.exp)
+    if deposit.book != "trading":
+        add(_of(books.external, deposit.asset), deposit.amount, deposit.exp)
 
 
-def closable(books: Books, symbol: str, side: str, exp: int) -> int:
+def closable(books: Books, symbol: str, side: str, exp: int, *, instead_of: str = "") -> int:
     """Return how much an order of this side may trade and still only shrink the position.
 
     What rests or is on its way to the same side counts as traded: in the worst case all of it is.
-    Of the two orders of a pair the larger rest counts: one alone is done. The answer has `exp`
-    decimals, rounded down.
+    Of the two orders of a pair, and of an order and the one that is to take its place, the larger
+    rest counts: one alone is done. The order `instead_of` which it is to be sent does not count.
+    The answer has `exp` decimals, rounded down.
     """
     position = books.positions.get(symbol, Amount())
     fine = max(position.exp, exp)
     held = scaled(position.n, position.exp, fine) * (1 if side == "sell" else -1)
     for order in books.open.values():
-        if order.symbol == symbol and order.intent.side == side and not _is_covered(books, order):
+        alike = order.symbol == symbol and order.intent.side == side and order.id != instead_of
+        if alike and not is_covered(books, order):
             fine_order = max(fine, order.exp)
             held = scaled(held, fine, fine_order) - scaled(order.left, order.exp, fine_order)
             fine = fine_order
     return max(0, held // int(10 ** (fine - exp)))
 
 
-def _is_covered(books: Books, order: Order) -> bool:
-    """Return whether the other order of a pair, still open, may trade at least as much."""
-    other = books.open.get(order.intent.oco)
-    if other is None or other.intent.oco != order.id:
+def is_covered(books: Books, order: Order) -> bool:
+    """Return whether another order, still open, of which one alone is done may trade as much."""
+    other = _other(books, order)
+    if other is None:
         return False
     exp = max(order.exp, other.exp)
     mine, its = scaled(order.left, order.exp, exp), scaled(other.left, other.exp, exp)
     return its > mine or (its == mine and other.id < order.id)
 
 
+def _other(books: Books, order: Order) -> Order | None:
+    """Return the other of a pair, or the order that this one replaces or is replaced by."""
+    paired = books.open.get(order.intent.oco)
+    if paired is not None and paired.intent.oco == order.id:
+        return paired
+    return books.open.get(order.intent.replaces) or books.open.get(order.successor)
+
+
 def reduces(books: Books, intent: OrderIntent) -> bool:
     """Return whether an order can only shrink the position, whatever the other orders do."""
-    most = closable(books, intent.symbol, intent.side, intent.qty_exp)
+    most = closable(books, intent.symbol, intent.side, intent.qty_exp, instead_of=intent.replaces)
     return 0 < intent.qty <= most
 
 

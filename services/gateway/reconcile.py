@@ -4,6 +4,8 @@ Balances first, then open orders and the trades of every symbol, then each open 
 exchange's list lacks. A question without an answer is asked again; it is never taken for "none".
 """
 
+from collections.abc import Set as AbstractSet
+
 from schema.exchange import OpenOrdersSeen
 from schema.orders import Reconciled
 from services.gateway.answers import take_report
@@ -49,14 +51,14 @@ def take_answer(turn: Turn, order_id: str) -> None:
         cycle.missing.remove(order_id)
 
 
-def settle(turn: Turn, symbols: set[str]) -> None:
+def settle(turn: Turn, symbols: AbstractSet[str]) -> None:
     """Begin a comparison when one is due, ask on, and say what came of it."""
     windows = turn.windows
     if windows.clock is None or not windows.armed:
         return
     if windows.cycle is None and _is_due(turn, symbols):
         windows.reconcile = ""
-        windows.cycle = Cycle(symbols=sorted(symbols))
+        windows.cycle = Cycle(symbols=sorted(symbols), listings=windows.listings)
     if windows.cycle is not None:
         _ask(turn, windows.cycle)
         _finish(turn, windows.cycle)
@@ -64,11 +66,12 @@ def settle(turn: Turn, symbols: set[str]) -> None:
             _is_due(turn, symbols)  # So that it is woken for the next one.
 
 
-def _is_due(turn: Turn, symbols: set[str]) -> bool:
+def _is_due(turn: Turn, symbols: AbstractSet[str]) -> bool:
     windows = turn.windows
     if windows.reconcile or windows.reconciled is None:
         return True
-    if not symbols.issubset(windows.reconciled):
+    as_compared = windows.reconciled_of == (windows.listings, len(symbols))
+    if not as_compared and not symbols <= windows.reconciled.keys():
         return True
     return turn.due(windows.reconciled_ns + turn.rules.own.reconcile_ms * 1_000_000)
 
@@ -105,7 +108,9 @@ def _finish(turn: Turn, cycle: Cycle) -> None:
             detail=" ".join(cycle.symbols),
         )
     )
-    windows.cycle, windows.reconciled, windows.reconciled_ns = None, cycle.symbols, turn.now_ns
+    windows.reconciled_of = cycle.listings, len(cycle.symbols)
+    windows.reconciled, windows.reconciled_ns = dict.fromkeys(cycle.symbols), turn.now_ns
+    windows.cycle = None
     for symbol, newest in windows.listed.items():
         _, last = windows.marks.get(symbol, (0, 0))
         windows.marks[symbol] = (last, newest)

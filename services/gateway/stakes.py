@@ -48,9 +48,10 @@ def fold_fill(books: Books, fill: Fill, *, closes: bool) -> None:
 
 
 def _reduce(books: Books, symbol: str, change: int, exp: int) -> None:
-    for key, stake in books.stakes.items():
+    for key in books.staked.get(symbol, ()):
+        stake = books.stakes[key]
         held = stake.held
-        if stake.symbol != symbol or held.n * change >= 0:
+        if held.n * change >= 0:
             continue
         add(held, 0, exp)
         left = scaled(change, exp, held.exp)
@@ -74,4 +75,8 @@ def orders_of(books: Books, key: str) -> list[Order]:
 
 
 def _of(books: Books, key: str, symbol: str) -> Stake:
-    return books.stakes.get(key) or books.stakes.setdefault(key, Stake(symbol=symbol))
+    found = books.stakes.get(key)
+    if found is None:
+        found = books.stakes[key] = Stake(symbol=symbol)
+        books.staked.setdefault(symbol, []).append(key)
+    return found

@@ -6,16 +6,20 @@ asked, waited for and half known; without them it asks the exchange anew.
 
 import msgspec
 
-from schema.exchange import ClockSeen, OrderReport, VenueTrade
+from schema.exchange import ClockSeen, OrderReport, PlaceSeen, VenueTrade
 from schema.lifecycle import TERMINAL, Place
 from schema.market import Instrument
 from schema.trading import OrderIntent, Verdict
+from schema.units import DAY_NS
 from schema.weights import Rates
 
 ENDED_MAX = 2_000
 """So many ended orders are kept whole, for what comes late; of older ones only the id is."""
 
 SENT_MAX = 1_000
+
+ARM_MAX_NS = 30 * DAY_NS
+"""No permission to trade real money lasts longer, whoever gave it."""
 
 
 class Amount(msgspec.Struct):
@@ -36,6 +40,8 @@ class Order(msgspec.Struct):
     filled: int = 0
     place: Place = Place()
     venue_order_id: str = ""
+    successor: str = ""  # client order id of the newest order that was to take its place
+    canceled: bool = False  # its cancel under way is wanted for itself, not for its successor
 
     @property
     def id(self) -> str:
@@ -62,6 +68,15 @@ class Stop(msgspec.Struct):
     why: str = ""
 
 
+class Arm(msgspec.Struct):
+    """A person's permission to trade real money; 0: there is none. Times are the wall's."""
+
+    until_ns: int = 0
+    account: str = ""
+    seen_ns: int = 0  # the latest that the clock has shown while it lasted
+    told: Stop = msgspec.field(default_factory=Stop)  # who gave it, or took it, and why
+
+
 class Stake(msgspec.Struct):
     """What one strategy holds of one symbol, and where it gives that up; 0: nowhere."""
 
@@ -84,6 +99,11 @@ class Books(msgspec.Struct):
     marks: dict[str, tuple[int, int]] = {}  # `newest` at the last two comparisons
     positions: dict[str, Amount] = {}
     assets: dict[str, Amount] = {}
+    external: dict[str, Amount] = {}  # the part of it that is not the house's to trade with
+    credited: set[str] = set()  # "asset id" of all that the exchange said to have moved
+    given: dict[str, Amount] = {}  # what of the opening the ring fence let the house have …
+    spared: dict[str, Amount] = {}  # … and what of it was kept outside
+    outside: int = 0  # how often money moved that is not the house's
     opened_ns: int = 0  # when the opening balances were taken: earlier trades are in them
     differences: dict[str, Amount] = {}
     level: str = "ACTIVE"
@@ -107,6 +127,8 @@ class Books(msgspec.Struct):
     foreign_orders: int = 0
     reconciled_ns: int = 0  # market time of the last comparison with the exchange
     stakes: dict[str, Stake] = {}  # by "strategy's tag symbol"
+    staked: dict[str, list[str]] = {}  # the names of a symbol's stakes, oldest first
+    arm: Arm = msgspec.field(default_factory=Arm)
     guards: int = 0  # orders made for strategies' positions while the engine was silent
 
 
@@ -156,8 +178,9 @@ class Cycle(msgspec.Struct):
     symbols: list[str]
     moves: int = 0  # what had moved when balances were asked for
     account_ns: int = 0  # when they came; trades are asked for after that
-    traded: list[str] = []  # symbols whose trades were read to their end
+    traded: dict[str, None] = {}  # symbols whose trades were read to their end
     missing: list[str] | None = None  # open orders that the exchange's list lacks
+    listings: int = 0  # so often had an instrument been listed
     fills_found: int = 0
 
 
@@ -176,6 +199,7 @@ class Windows(msgspec.Struct):
     epoch: int = 0
     armed: bool = True
     instruments: dict[str, Instrument] = {}
+    listings: int = 0  # how often one was listed
     intents: dict[str, OrderIntent] = {}
     verdicts: dict[str, Verdict] = {}
     risk: str = "it was not heard yet"  # why risk is not to be relied on; empty when it is
@@ -190,23 +214,32 @@ class Windows(msgspec.Struct):
     wanted: dict[str, int] = {}  # symbols whose trades are needed, since when
     pages: dict[str, str] = {}  # where to read on in a list of trades that has more
     polled: dict[str, int] = {}  # when a symbol's trades were last asked for
+    poll_ns: int = 0  # when the next of them is due …
+    poll_of: tuple[int, int] = (0, 0)  # … of so many listings and symbols; else it is not known
     listed: dict[str, int] = {}  # the highest trade id seen in a list
     marks: dict[str, tuple[int, int]] = {}  # `listed` at the last two comparisons
     doubts: dict[str, Doubt] = {}
     wishes: dict[str, Wish] = {}
     partners: dict[str, Pace] = {}  # orders whose pair has lost its other half: asked for
+    replaced: dict[str, Pace] = {}  # orders whose successor's answer never came: asked for
     closing: dict[str, Pace] = {}  # positions that FLATTEN closes
-    dust: list[str] = []  # symbols whose rest is too small for the exchange
+    dust: dict[str, None] = {}  # symbols whose rest is too small for the exchange
     cycle: Cycle | None = None
     reconcile: str = "it has just started"  # why a comparison is due; empty when none is
-    reconciled: list[str] | None = None  # symbols of the last one in this life
+    reconciled: dict[str, None] | None = None  # symbols of the last one in this life …
+    reconciled_of: tuple[int, int] = (0, 0)  # … and of how many listings and symbols it was
     reconciled_ns: int = 0
     stream: bool = False
     balances: tuple[tuple[str, str, str], ...] = ()
+    balances_ns: int = 0  # when they came
     sights: dict[str, Amount] = {}  # differences at the last comparison
     moves: int = 0
     can_trade: bool = True
     can_withdraw: bool = False
+    ip_bound: bool = True
+    place: PlaceSeen | None = None  # this process's own; looked at for real money alone
+    contracts: dict[str, str] = {}  # of the others, as last heard
+    seen_ns: int = 0  # the latest that the clock has shown while it was armed
     kill_file: bool = False
     waiting: list[Waiting] = []
     wake_ns: int = 0

@@ -6,7 +6,7 @@ and say what they wait for.
 
 from schema.lifecycle import State
 from schema.units import MS_NS, iso_ms, to_text
-from services.gateway import guard
+from services.gateway import arming, guard
 from services.gateway.adopt import unexplained_of
 from services.gateway.state import Amount, Order, Stop
 from services.gateway.times import skewed
@@ -16,7 +16,7 @@ ITSELF = "clears itself"
 SHORT_CHARS = 12
 SAYS = '--evidence "..."'
 PLACES: dict[str, str] = {
-    "no exchange": "this version arms the local mode alone: `rrr down`, set mode, `rrr up`",
+    "no exchange": "`rrr down`, set `mode` to one that trades, `rrr up`",
     "exchange key": "give it a key with exactly the right to trade, then: rrr restart gateway",
 }
 """Conditions that a person has to do something about elsewhere."""
@@ -28,6 +28,7 @@ def stops(turn: Turn) -> list[dict[str, str]]:
     found = []
     if books.level != "ACTIVE":
         found.append(_stop(f"kill level {books.level}", "all", books.killed, 'rrr resume "why"'))
+    found += _unarmed(turn)
     for symbol, halt in books.halted.items():
         found.append(_stop("instrument halted", symbol, halt, _way_out(turn, symbol)))
     for asset, amount in books.differences.items():
@@ -36,6 +37,17 @@ def stops(turn: Turn) -> list[dict[str, str]]:
             stop = Stop(0, "gateway", why)
             found.append(_stop("unexplained balance", asset, stop, adopt_command(turn, asset)))
     return [*found, *_orders(turn), *_conditions(turn)]
+
+
+def _unarmed(turn: Turn) -> list[dict[str, str]]:
+    why, told = arming.hindrance(turn), turn.books.arm.told
+    if not why:
+        return []
+    if arming.is_armed(turn):
+        return [_stop("live conditions", "all", Stop(0, "gateway", why), "rrr live check")]
+    what = "arm expired" if told.why == arming.EXPIRED else "not armed"
+    stop = Stop(told.since_ns, told.by or "gateway", told.why or arming.UNARMED)
+    return [_stop(what, "all", stop, f'{arming.COMMAND} --for 7d --why "..."')]
 
 
 def _way_out(turn: Turn, symbol: str) -> str:

@@ -3,6 +3,8 @@
 The exchange's push is a hint; a list is what counts.
 """
 
+from collections.abc import Set as AbstractSet
+
 from schema.exchange import TradesSeen
 from services.gateway import vanished
 from services.gateway.answers import missing, take_trade
@@ -43,7 +45,7 @@ def _take_end(turn: Turn, seen: TradesSeen, asked_ns: int) -> None:
         take_whole_list(turn, seen)
         vanished.take_whole_list(turn, seen)
         if windows.cycle is not None and 0 < windows.cycle.account_ns <= asked_ns:
-            windows.cycle.traded.append(symbol)
+            windows.cycle.traded[symbol] = None
     if windows.wanted.get(symbol, asked_ns + 1) <= asked_ns:
         del windows.wanted[symbol]
     if _lacks(turn, symbol):
@@ -60,13 +62,23 @@ def _lacks(turn: Turn, symbol: str) -> bool:
     return False
 
 
-def settle(turn: Turn, symbols: set[str]) -> None:
+def settle(turn: Turn, symbols: AbstractSet[str]) -> None:
     """Ask for the lists that are wanted or due."""
     for symbol in list(turn.windows.wanted):
         ask_trades(turn, symbol)
     if turn.windows.clock is None or turn.windows.reconciled is None:
         return
     poll_ns = turn.rules.own.poll_ms * 1_000_000 * max(POLLED, len(symbols)) // POLLED
-    polled_ns = turn.windows.polled
-    for symbol in sorted([name for name in symbols if turn.due(polled_ns.get(name, 0) + poll_ns)]):
+    windows, key = turn.windows, (turn.windows.listings, len(symbols))
+    if windows.poll_of == key and not turn.due(windows.poll_ns):
+        return  # Of ten thousand symbols none is looked at before its time.
+    polled_ns = windows.polled
+    due = [name for name in symbols if polled_ns.get(name, 0) + poll_ns <= turn.now_ns]
+    for symbol in sorted(due):
         ask_trades(turn, symbol)
+    nexts_ns = [polled_ns.get(name, 0) + poll_ns for name in symbols]
+    later_ns = min((at_ns for at_ns in nexts_ns if at_ns > turn.now_ns), default=0)
+    windows.poll_of = key if later_ns and later_ns == min(nexts_ns) else (0, 0)
+    windows.poll_ns = later_ns
+    if later_ns:
+        turn.due(later_ns)

@@ -34,6 +34,8 @@ class Rules(msgspec.Struct, frozen=True):
     own: GatewaySettings
     world: str
     intent_ttl_ns: int  # of an order that does not say how long it is wanted
+    needs_arm: bool = False  # nothing that adds risk leaves without a person's permission
+    account: str = ""  # the account that the permission is for
 
 
 class Turn:
@@ -88,8 +90,12 @@ class Turn:
                 weight_1m=rates.weight_1m,
                 orders_10s=rates.orders_10s,
                 orders_1d=rates.orders_1d,
+                risk_until_wall_ms=self._risk_until_ms(),
             )
         )
+
+    def _risk_until_ms(self) -> int:
+        return max(1, self.books.arm.until_ns // MS_NS) if self.rules.needs_arm else 0
 
     def effect_id(self, key: str) -> str:
         """Return a new id for an effect, so that an answer to an older one is told from it."""

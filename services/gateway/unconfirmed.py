@@ -38,10 +38,10 @@ def take_whole_list(turn: Turn, seen: TradesSeen) -> None:
 
 
 def _counts(turn: Turn, order: Order, wall_ms: int) -> bool:
-    return order.place.state is State.UNCONFIRMED and wall_ms > _last_ms(turn, order)
+    return order.place.state is State.UNCONFIRMED and wall_ms > last_ms(turn, order)
 
 
-def _last_ms(turn: Turn, order: Order) -> int:
+def last_ms(turn: Turn, order: Order) -> int:
     """Return the last moment, by the exchange's clock, at which an order may still show up."""
     return order.signed_ms + turn.rules.own.recv_window_ms + READ_LAG_MS
 
@@ -115,5 +115,5 @@ def is_over(turn: Turn, order: Order) -> bool:
     now_ms = exchange_ms(turn.windows, turn.now_ns)
     if now_ms is None:
         return False
-    left_ms = _last_ms(turn, order) + 1 - now_ms
+    left_ms = last_ms(turn, order) + 1 - now_ms
     return turn.due(turn.now_ns + turn.span_ns(max(0, left_ms)))

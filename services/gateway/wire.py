@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from schema.exchange import OrderReport, ReportPushed, VenueTrade
+from schema.exchange import BalanceMoved, OrderReport, ReportPushed, VenueTrade
 from schema.head import Side
-from schema.instruments import LIMITS, TIMED, TRIGGERS, VENUE_TYPES
+from schema.instruments import LIMITS, TIMED, TRIGGERS, VENUE_TIFS, VENUE_TYPES
 from schema.trading import OrderIntent
 from schema.units import exp_of, floor_scale, to_int, to_text
-from services.gateway.wire_rows import AccountRow, Event, OrderRow, TradeRow
+from services.gateway.wire_rows import AccountRow, Event, MoneyEvent, OrderRow, TradeRow
 
 Names = Mapping[str, str]
 """Symbols of the house by the exchange's own name; others keep theirs."""
@@ -34,6 +34,15 @@ def order_params(intent: OrderIntent) -> dict[str, str]:
         "newOrderRespType": "FULL",
     }
     return params | {name[0].lower() + name[1:]: text for name, text in _terms(intent).items()}
+
+
+def replace_params(replaced: str, intent: OrderIntent) -> dict[str, str]:
+    """Return what an order is sent with that takes the place of one which has not traded."""
+    return order_params(intent) | {
+        "cancelReplaceMode": "STOP_ON_FAILURE",
+        "cancelOrigClientOrderId": replaced,
+        "cancelRestrictions": "ONLY_NEW",
+    }
 
 
 def pair_params(stop: OrderIntent, target: OrderIntent) -> dict[str, str]:
@@ -58,7 +67,7 @@ def _terms(intent: OrderIntent) -> dict[str, str]:
     if intent.order_type in LIMITS:
         terms["Price"] = to_text(intent.limit_px, intent.px_exp)
     if intent.order_type in TIMED:
-        terms["TimeInForce"] = intent.time_in_force
+        terms["TimeInForce"] = VENUE_TIFS[intent.time_in_force]
     if intent.order_type in TRIGGERS:
         terms["StopPrice"] = to_text(intent.stop_px, intent.px_exp)
     return terms
@@ -161,6 +170,13 @@ def pushed(event: Mapping[str, Any], names: Names) -> ReportPushed:
     trades = (_executed(said, report),) if said.x == "TRADE" else ()
     reason = "" if said.r == "NONE" else said.r
     return ReportPushed(report=report, execution=said.x, reason=reason, trades=trades)
+
+
+def moved(event: Mapping[str, Any]) -> BalanceMoved:
+    """Return what a `balanceUpdate` says; msgspec.ValidationError when it is none."""
+    said = msgspec.convert(event, type=MoneyEvent)
+    name = f"{said.T}-{said.d}"  # It has no other name: none of an asset has both in common.
+    return BalanceMoved(asset=said.a, delta=said.d, venue_id=name)
 
 
 def _executed(said: Event, report: OrderReport) -> VenueTrade:

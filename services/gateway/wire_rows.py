@@ -55,6 +55,22 @@ class PairRow(Row, frozen=True, kw_only=True):
     order_reports: tuple[OrderRow, ...]
 
 
+class ReplaceRow(Row, frozen=True, kw_only=True):
+    """What came of a cancel, and of the order that was to take its place."""
+
+    cancel_result: str
+    new_order_result: str
+    cancel_response: msgspec.Raw
+    new_order_response: msgspec.Raw
+
+
+class ReplaceFailure(Row, frozen=True, kw_only=True):
+    """The answer to a replacement of which not all was done."""
+
+    code: int
+    data: ReplaceRow
+
+
 class TradeRow(Row, frozen=True, kw_only=True):
     """An execution as `myTrades` writes it."""
 
@@ -100,6 +116,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     W: int = -1
 
 
+class MoneyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A `balanceUpdate`: what came or went by other ways than trading, and when it was booked."""
+
+    a: str
+    d: Signed
+    T: int
+
+
 class BalanceRow(Row, frozen=True, kw_only=True):
     """One asset of the account."""
 
@@ -121,6 +145,7 @@ class RightsRow(Row, frozen=True, kw_only=True):
 
     enable_withdrawals: bool
     enable_spot_and_margin_trading: bool
+    ip_restrict: bool = False
 
 
 class TopRow(Row, frozen=True, kw_only=True):
