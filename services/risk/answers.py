@@ -5,23 +5,22 @@ import msgspec
 from schema.head import Message
 from schema.house import Command, CommandDone
 from schema.ledger import decimals, holdings
+from schema.soundness import flaws
+from schema.trading import LimitChanged
 from schema.units import iso_ms, to_text
-from services.risk.day import DAILY_LOSS, account_of, begin, equity_of
-from services.risk.exposure import elsewhere, worst
-from services.risk.money import Limits, plain
-from services.risk.standing import stops
+from services.risk.losses import CODES, DAILY, anew, forgive, released
+from services.risk.money import Limits
+from services.risk.stakes import Stakes
+from services.risk.standing import ACCOUNT, key_of, stops
 from services.risk.state import Books, Windows
+from services.risk.terms import TERMS
+from services.risk.uses import Sight, uses
 
-KNOWN = "stops, limits, balances, audit, release NAME WHY, status, snapshot and drain"
-USAGE = f"risk releases {DAILY_LOSS}: release {DAILY_LOSS} WHY"
-
-
-class Use(msgspec.Struct, frozen=True):
-    """A limit and how much of it is taken, as decimals."""
-
-    name: str
-    value: str
-    used: str
+KNOWN = (
+    "stops, limits, balances, audit, release NAME WHY, set, unset, cancel, status, snapshot "
+    "and drain"
+)
+USAGE = f"risk releases what was reached, by its name: release {DAILY} WHY"
 
 
 def stopped(command: Command, books: Books, windows: Windows) -> CommandDone:
@@ -40,40 +39,49 @@ def stopped(command: Command, books: Books, windows: Windows) -> CommandDone:
     return done(command, f"{len(rows)} stops", msgspec.json.encode(rows))
 
 
-def limited(
-    command: Command, books: Books, windows: Windows, limits: Limits, now_ns: int
-) -> CommandDone:
+def limited(command: Command, sight: Sight) -> CommandDone:
     """Answer how much of each limit is taken."""
-    own, quotes = limits.settings, windows.quotes
-    largest = max((order.cost for order in books.orders.values()), default=0)
-    position = max((worst(books, quotes, symbol) or 0 for symbol in books.lines), default=0)
-    gross, _ = elsewhere(books, quotes, but="")
-    recent = sum(at_ns > now_ns - limits.window_ns for at_ns in books.approvals)
-    rows = [
-        Use("max_order_notional", str(own.max_order_notional), plain(largest)),
-        Use("max_position_notional", str(own.max_position_notional), plain(position)),
-        Use("max_gross_exposure", str(own.max_gross_exposure), plain(gross)),
-        Use("daily_loss", str(own.daily_loss), plain(max(0, windows.loss))),
-        Use("order_rate", str(own.order_rate), str(recent)),
-    ]
+    rows = uses(sight)
     return done(command, f"{len(rows)} limits", msgspec.json.encode(rows))
 
 
+def changed(command: Command, said: LimitChanged) -> CommandDone:
+    """Answer what a limit is from now on, or from when."""
+    key, term = key_of(said.limit_name, said.scope), TERMS[said.limit_name]
+    # Where there is none for one alone, that for all holds.
+    none = "off" if term.alone or said.scope == ACCOUNT else "as for all"
+    before, after = said.before or none, said.after or none
+    if not said.effective_ns:
+        return done(command, f"{key} is {after}; it was {before}")
+    scope = "" if said.scope == ACCOUNT else f" --{term.scope} {said.scope}"
+    keeps = f'`rrr risk cancel {said.limit_name}{scope} --why "why"` keeps it'
+    when = f"from {iso_ms(said.effective_ns)} on; {keeps}"
+    return done(command, f"{key} is {before}, and will be {after} {when}")
+
+
 def release(
-    command: Command, books: Books, windows: Windows, limits: Limits, now_ns: int
+    command: Command,
+    books: Books,
+    windows: Windows,
+    stakes: Stakes,
+    limits: Limits,
+    now_ns: int,
 ) -> tuple[list[Message], CommandDone]:
     """Release a limit that was reached: from here on the loss is counted anew."""
-    if len(command.args) < 2 or command.args[0] != DAILY_LOSS:
+    key, why = command.args[0] if command.args else "", " ".join(command.args[1:])
+    if not why or key.partition(" ")[0] not in CODES:
         return [], refusal(command, USAGE)
-    if DAILY_LOSS not in books.latched:
-        return [], refusal(command, f"{DAILY_LOSS} has not been reached")
-    value = equity_of(account_of(books, limits), windows, limits, now_ns)
-    if value is None:
+    breach, worth = books.latched.get(key), stakes.account(limits, now_ns)
+    if breach is None:
+        return [], refusal(command, f"{key} has not been reached")
+    if worth is None:
         return [], refusal(command, "equity is not known: a position has no fresh price")
-    windows.loss = 0
-    why = " ".join(command.args[1:])
-    said = begin(books, limits, value, now_ns, by=command.by, reason=why)
-    return said, done(command, f"{DAILY_LOSS} is released; the loss is counted from here")
+    said = [
+        released(breach, now_ns, by=command.by, reason=why),
+        *anew(breach, worth, stakes, books, limits, now_ns),
+    ]
+    forgive(windows, breach, worth, books)
+    return said, done(command, f"{key} is released; the loss is counted from here")
 
 
 def balanced(command: Command, books: Books) -> CommandDone:
@@ -94,6 +102,7 @@ def audited(command: Command, books: Books) -> CommandDone:
         "positions": holdings(books.ledger),
         "orders": orders,
         "level": books.kill.level if books.kill is not None else "ACTIVE",
+        "flaws": flaws(books.ledger),
     }
     return done(command, f"{len(orders)} open orders", msgspec.json.encode(told))
 

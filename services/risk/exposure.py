@@ -3,16 +3,14 @@
 A stop and an exit guard the same position, and what one has sold the other cannot: of the two sums
 of sells the larger one counts. So the two halves of a pair, a stop and its target, count once,
 from the approval of the first to the end of the last. Buys are one sum: two of them count twice.
+Of an order and the one that takes its place the larger counts, until one of them has ended.
 """
-
-from collections.abc import Mapping
 
 from schema.ledger import Money
 from schema.market import Quote
 from schema.trading import OrderIntent
 from schema.units import ceil_scale, floor_scale
-from services.risk.money import worth
-from services.risk.state import Books, Line
+from services.risk.state import Books, Line, Order
 
 _NONE = Line()
 
@@ -27,15 +25,32 @@ def mid_px(quote: Quote) -> int:
     return (quote.bid_px + quote.ask_px + 1) // 2
 
 
+def giving_way(books: Books, intent: OrderIntent) -> Order | None:
+    """Return the open order whose place an intent takes, and of which it counts the rest alone.
+
+    None where another order is to take that place already: both would count.
+    """
+    old = books.orders.get(intent.replaces)
+    if old is None or old.successor in books.orders:
+        return None
+    waits = intent.order_type in STOPS
+    place = (intent.symbol, intent.side, waits, intent.qty_exp)
+    return old if (old.symbol, old.side, old.waits, old.qty_exp) == place else None
+
+
 def closable(books: Books, intent: OrderIntent) -> int:
-    """Return how much on an order's side does nothing but shrink the position."""
-    exp = intent.qty_exp
+    """Return how much on an order's side does nothing but shrink the position.
+
+    What it replaces does not count: of the two one alone is done.
+    """
+    exp, old = intent.qty_exp, giving_way(books, intent) if intent.replaces else None
+    freed = old.counted if old is not None else 0
     line = books.lines.get(intent.symbol, _NONE)
     at_least, at_most = position(books, intent.symbol, exp)
     if intent.side == "buy":
-        return max(0, -at_most - _open(line.buys, exp))
+        return max(0, -at_most - _open(line.buys, exp) + freed)
     same = line.stops if intent.order_type in STOPS else line.sells
-    return max(0, at_least - _open(same, exp))
+    return max(0, at_least - _open(same, exp) + freed)
 
 
 def position(books: Books, symbol: str, exp: int) -> tuple[int, int]:
@@ -51,15 +66,12 @@ def position(books: Books, symbol: str, exp: int) -> tuple[int, int]:
     )
 
 
-def worst_qty(books: Books, symbol: str, exp: int, *, buy: int = 0, sell: int = 0) -> int:
-    """Return how far from nothing a symbol can come, with an order more."""
+def reach(books: Books, symbol: str, exp: int, *, buy: int = 0, sell: int = 0) -> tuple[int, int]:
+    """Return the lowest and the highest position that a symbol can come to, with an order more."""
     at_least, at_most = position(books, symbol, exp)
     line = books.lines.get(symbol, _NONE)
-    return max(
-        0,
-        at_most + _open(line.buys, exp) + buy,
-        selling(books, symbol, exp) + sell - at_least,
-    )
+    low = at_least - selling(books, symbol, exp) - sell
+    return low, at_most + _open(line.buys, exp) + buy
 
 
 def selling(books: Books, symbol: str, exp: int) -> int:
@@ -68,31 +80,16 @@ def selling(books: Books, symbol: str, exp: int) -> int:
     return max(_open(line.sells, exp), _open(line.stops, exp))
 
 
-def elsewhere(books: Books, quotes: Mapping[str, Quote], *, but: str) -> tuple[int, str]:
-    """Return what all symbols but one may come to be worth, and one of them without a price."""
-    total, unpriced = 0, ""
-    for other in books.lines:
-        if other != but and not is_flat(books, other):
-            value = worst(books, quotes, other)
-            total, unpriced = total + (value or 0), unpriced if value is not None else other
-    return total, unpriced
-
-
-def worst(books: Books, quotes: Mapping[str, Quote], symbol: str) -> int | None:
-    """Return what a symbol may come to be worth at its last price; None without one."""
-    quote = quotes.get(symbol)
-    if quote is None:
-        return None
-    qty = worst_qty(books, symbol, quote.qty_exp)
-    return worth(mid_px(quote), qty, quote.px_exp + quote.qty_exp)
-
-
 def is_flat(books: Books, symbol: str) -> bool:
     """Return whether a symbol has neither a position nor an order that may fill."""
     holding = books.ledger.holdings.get(symbol)
+    return not has_orders(books, symbol) and (holding is None or holding.flat)
+
+
+def has_orders(books: Books, symbol: str) -> bool:
+    """Return whether an order of a symbol may still fill."""
     line = books.lines[symbol]
-    nothing_open = not (line.buys.amount or line.sells.amount or line.stops.amount)
-    return nothing_open and (holding is None or holding.flat)
+    return bool(line.buys.amount or line.sells.amount or line.stops.amount)
 
 
 def _open(money: Money, exp: int) -> int:

@@ -7,12 +7,22 @@ position, so that a position can always be closed.
 from collections.abc import Callable
 
 from schema.instruments import LIMITS, TRIGGERS, Denial, check, leaves_an_exit
+from schema.locks import side_of
 from schema.trading import OrderIntent
-from schema.units import MS_NS, ceil_scale, floor_scale, to_text
-from services.risk.case import Case, weigh
-from services.risk.exposure import mid_px, position, selling
-from services.risk.money import MONEY_EXP, Limits, plain
-from services.risk.state import Books, Windows
+from schema.units import MS_NS, ceil_scale, iso, to_text
+from services.risk.case import Case, Desk, weigh
+from services.risk.exposure import mid_px, position
+from services.risk.limits_pace import is_no_duplicate, pace_is_slow
+from services.risk.limits_size import (
+    book_is_short,
+    exposure_is_small,
+    funds_suffice,
+    loss_is_bounded,
+    order_is_small,
+    position_is_small,
+)
+from services.risk.losses import loss_is_bearable
+from services.risk.state import Books
 
 PATIENCE = 10
 """A price may be this many times as old when an order only shrinks a position; and so may what the
@@ -21,12 +31,10 @@ day has cost, where a position in another symbol has no fresh price."""
 Rule = Callable[[Case], Denial | None]
 
 
-def judge(
-    intent: OrderIntent, books: Books, windows: Windows, limits: Limits, now_ns: int
-) -> Case | Denial:
+def judge(intent: OrderIntent, desk: Desk) -> Case | Denial:
     """Return the case of an order that may go, or why it may not."""
-    symbol = intent.symbol
-    if refused := came_before(intent, books) or came_late(intent, now_ns):
+    symbol, windows, limits = intent.symbol, desk.windows, desk.limits
+    if refused := came_before(intent, desk.books) or came_late(intent, desk.now_ns):
         return refused
     instrument, quote = windows.instruments.get(symbol), windows.quotes.get(symbol)
     if instrument is None or instrument.quote != limits.quote:
@@ -37,7 +45,7 @@ def judge(
     if quote is None:
         return Denial("STALE_DATA", f"symbol={symbol} quote=none")
     try:
-        case = weigh(intent, instrument, quote, books, windows, limits, now_ns)
+        case = weigh(intent, instrument, quote, desk)
     except ValueError as error:
         return Denial("NOTIONAL_EXCEEDS_MAXIMUM", f"notional={error}")
     for rule in EVERY_ORDER if case.reducing else ALL:
@@ -90,7 +98,7 @@ def price_is_near(case: Case) -> Denial | None:
         px, reference_px = intent.ref_px, case.mark_px
     else:
         return None
-    collar_bps = case.limits.settings.price_collar_bps
+    collar_bps = case.limits.collar_bps
     gains = px >= reference_px if intent.side == "sell" else px <= reference_px
     if gains and case.reducing:
         return None
@@ -123,6 +131,19 @@ def nothing_is_halted(case: Case) -> Denial | None:
     return None
 
 
+def pair_is_free(case: Case) -> Denial | None:
+    """Refuse new risk where a person or a protection lets nothing enter for now."""
+    intent, locks = case.intent, case.books.protections.locks
+    if not locks.held:
+        return None
+    lock = locks.against(intent.symbol, side_of(intent.side), case.now_ns)
+    if lock is None:
+        return None
+    by = lock.name or lock.by
+    where = f"symbol={lock.symbol} side={lock.side} until={iso(lock.until_ns)} by={by}"
+    return Denial("PAIR_LOCKED", f"{where}: {lock.why}")
+
+
 def risk_may_grow(case: Case) -> Denial | None:
     """Refuse new risk while the house only reduces."""
     kill = case.books.kill
@@ -131,16 +152,6 @@ def risk_may_grow(case: Case) -> Denial | None:
     if case.windows.behind is not None:
         return Denial("TRADING_STATE_REDUCING", f"behind={case.windows.behind.service}")
     return None
-
-
-def loss_is_bearable(case: Case) -> Denial | None:
-    """Refuse new risk on a day that has cost enough."""
-    lost = case.windows.loss
-    if lost < case.limits.daily_loss and "daily_loss" not in case.books.latched:
-        return None
-    return Denial(
-        "DAILY_LOSS_LIMIT", f"loss={plain(lost)} daily_loss={case.limits.settings.daily_loss}"
-    )
 
 
 def loss_is_known(case: Case) -> Denial | None:
@@ -163,61 +174,25 @@ def market_is_seen(case: Case) -> Denial | None:
     return None
 
 
+def market_is_tight(case: Case) -> Denial | None:
+    """Refuse a market order where the first price that it meets is too far from the middle.
+
+    What lies deeper in the book is not told, and the collar holds its worst case for that.
+    """
+    intent, collar_bps = case.intent, case.limits.collar_bps
+    if intent.order_type != "market":
+        return None
+    if abs(case.touch_px - case.mark_px) * 10_000 <= collar_bps * case.mark_px:
+        return None
+    touch, mark = to_text(case.touch_px, intent.px_exp), to_text(case.mark_px, intent.px_exp)
+    return Denial("PRICE_OUTSIDE_COLLAR", f"px={touch} reference={mark} collar_bps={collar_bps}")
+
+
 def exit_is_left(case: Case) -> Denial | None:
     """Refuse an entry that could not be sold again."""
     at_least, at_most = position(case.books, case.intent.symbol, case.intent.qty_exp)
     held = at_least if case.intent.side == "buy" else -at_most
     return leaves_an_exit(case.instrument, case.intent, held=max(0, held))
-
-
-def order_is_small(case: Case) -> Denial | None:
-    """Refuse an order that is worth too much."""
-    if case.notional <= case.limits.order_notional:
-        return None
-    return Denial("NOTIONAL_EXCEEDS_MAX_PER_ORDER", case.figures())
-
-
-def position_is_small(case: Case) -> Denial | None:
-    """Refuse an order with which its symbol could come to be worth too much."""
-    if case.position <= case.limits.position_notional:
-        return None
-    return Denial("MAX_POSITION_EXCEEDED", case.figures())
-
-
-def exposure_is_small(case: Case) -> Denial | None:
-    """Refuse an order with which all symbols together could come to be worth too much."""
-    if case.gross <= case.limits.gross_exposure:
-        return None
-    return Denial("MAX_GROSS_EXPOSURE_EXCEEDED", case.figures())
-
-
-def pace_is_slow(case: Case) -> Denial | None:
-    """Refuse an order when the last ones that added risk were approved too shortly ago."""
-    most, approvals = case.limits.settings.order_rate, case.books.approvals
-    if len(approvals) < most or approvals[-most] <= case.now_ns - case.limits.window_ns:
-        return None
-    window_ms = case.limits.window_ns // MS_NS
-    return Denial("RATE_LIMIT_EXCEEDED", f"order_rate={most} window_ms={window_ms}")
-
-
-def funds_suffice(case: Case) -> Denial | None:
-    """Refuse an order that what is neither spent nor held for others does not pay for."""
-    intent, books = case.intent, case.books
-    if intent.side == "buy":
-        money = books.ledger.balance(case.limits.quote)
-        free = floor_scale(money.amount, money.exp, MONEY_EXP) - books.held
-        if case.cost <= free:
-            return None
-        return Denial(
-            "CUM_NOTIONAL_EXCEEDS_FREE_BALANCE", f"cost={plain(case.cost)} free={plain(free)}"
-        )
-    exp = intent.qty_exp
-    money = books.ledger.balance(case.instrument.base)
-    free = floor_scale(money.amount, money.exp, exp) - selling(books, intent.symbol, exp)
-    if intent.qty <= free:
-        return None
-    numbers = f"qty={to_text(intent.qty, exp)} free={to_text(free, exp)}"
-    return Denial("CUM_NOTIONAL_EXCEEDS_FREE_BALANCE", numbers)
 
 
 EVERY_ORDER: tuple[Rule, ...] = (
@@ -229,14 +204,19 @@ EVERY_ORDER: tuple[Rule, ...] = (
 
 ADDED_RISK: tuple[Rule, ...] = (
     nothing_is_halted,
+    pair_is_free,
     risk_may_grow,
     loss_is_bearable,
     loss_is_known,
     market_is_seen,
+    market_is_tight,
+    loss_is_bounded,
+    is_no_duplicate,
     order_is_small,
     exit_is_left,
     position_is_small,
     exposure_is_small,
+    book_is_short,
     pace_is_slow,
     funds_suffice,
 )

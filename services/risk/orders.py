@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schema.head import Message
+from schema.identity import tag_of
 from schema.instruments import LIMITS
 from schema.ledger import Money, book, reserve
 from schema.orders import (
@@ -20,9 +21,10 @@ from schema.orders import (
     OrderSubmitted,
     Reconciled,
 )
-from schema.trading import OrderIntent, Verdict
+from schema.trading import CancelIntent, OrderIntent, Verdict
 from schema.units import floor_scale
-from services.risk.exposure import STOPS, closable
+from services.risk import pace
+from services.risk.exposure import STOPS, closable, giving_way
 from services.risk.money import MONEY_EXP, Limits, dearer
 from services.risk.state import Books, Line, Order
 
@@ -38,6 +40,7 @@ def cost_of(intent: OrderIntent, limits: Limits) -> int:
 
 
 def _asked(books: Books, intent: OrderIntent, limits: Limits) -> None:
+    books.pace.names.setdefault(tag_of(intent.client_order_id), intent.strategy)
     verdict = books.early.pop(intent.client_order_id, None)
     if verdict is not None:
         _reserve(books, intent, verdict, limits)
@@ -63,8 +66,9 @@ def _reserve(books: Books, intent: OrderIntent, verdict: Verdict, limits: Limits
     if verdict.expires_ns < books.reconciled_ns:
         return  # The gateway has compared since, and would not send it any more.
     if intent.qty > closable(books, intent):
-        books.approvals.append(verdict.ts_event)
-        del books.approvals[: -limits.settings.order_rate]
+        pace.keep(books.approvals, verdict.ts_event, limits.window_ns)
+        pace.remember(books.pace, intent, verdict.ts_event, limits)
+    pace.count_order(books.pace, verdict.ts_event)
     _open(books, intent, verdict.expires_ns, limits)
 
 
@@ -73,6 +77,7 @@ def _submitted(books: Books, message: OrderSubmitted, limits: Limits) -> None:
     intent = message.intent
     _answered(books, intent.client_order_id)
     if intent.client_order_id not in books.orders:
+        pace.count_order(books.pace, message.ts_event)
         _open(books, intent, message.verdict.expires_ns, limits)
     books.orders[intent.client_order_id].submitted = True
 
@@ -82,6 +87,7 @@ def _denied(books: Books, message: OrderDenied, _limits: Limits) -> None:
     _answered(books, message.client_order_id)
     order = books.orders.get(message.client_order_id)
     if order is not None and not order.submitted:
+        pace.forget(books.pace, message.client_order_id)
         _over(books, message.client_order_id)
 
 
@@ -89,6 +95,7 @@ def _filled(books: Books, fill: Fill, limits: Limits) -> None:
     """Book a fill once, and take it off what is left of its order."""
     if not book(books.ledger, fill):
         return
+    pace.count_fill(books.pace, fill.ts_event)
     _line(books, fill.symbol)
     order = books.orders.get(fill.client_order_id)
     if order is None:
@@ -109,6 +116,7 @@ def _cost_left(order: Order, limits: Limits) -> int:
 
 
 def _ended(books: Books, message: Ended, _limits: Limits) -> None:
+    pace.forget(books.pace, message.client_order_id)
     _over(books, message.client_order_id)
 
 
@@ -116,8 +124,8 @@ def _over(books: Books, client_order_id: str) -> None:
     """Free what an order that has ended still held."""
     order = books.orders.pop(client_order_id, None)
     if order is not None:
-        _sum(books, order).add(-order.leaves, order.qty_exp)
-        books.held -= order.cost
+        _add(books, order, -1)
+        _respare(books, order.successor)
 
 
 def _reconciled(books: Books, message: Reconciled, _limits: Limits) -> None:
@@ -146,20 +154,49 @@ def _open(books: Books, intent: OrderIntent, expires_ns: int, limits: Limits) ->
         waits=intent.order_type in STOPS,
         expires_ns=expires_ns,
         cost=cost_of(intent, limits),
+        replaces=intent.replaces,
     )
+    old = giving_way(books, intent)
+    if old is not None:
+        old.successor = intent.client_order_id
     _count(books, intent.client_order_id, order)
 
 
 def _dearest_px(intent: OrderIntent, limits: Limits) -> int:
     if intent.order_type in LIMITS:
         return intent.limit_px
-    return dearer(max(intent.ref_px, intent.stop_px), limits.settings.price_collar_bps)
+    return dearer(max(intent.ref_px, intent.stop_px), limits.collar_bps)
 
 
 def _count(books: Books, client_order_id: str, order: Order) -> None:
     books.orders[client_order_id] = order
-    _sum(books, order).add(order.leaves, order.qty_exp)
-    books.held += order.cost
+    _spare(books, client_order_id, order)
+    _add(books, order, 1)
+    _respare(books, order.successor)
+
+
+def _add(books: Books, order: Order, sign: int) -> None:
+    _sum(books, order).add(sign * order.counted, order.qty_exp)
+    books.held += sign * (order.cost - order.spared_cost)
+
+
+def _spare(books: Books, client_order_id: str, order: Order) -> None:
+    """Let what an order replaces count for it, as far as that goes and is still open."""
+    old = books.orders.get(order.replaces)
+    is_next = old is not None and old.successor == client_order_id
+    order.spared = min(order.leaves, old.counted) if old is not None and is_next else 0
+    cost = old.cost - old.spared_cost if old is not None and is_next else 0
+    order.spared_cost = min(order.cost, cost)
+
+
+def _respare(books: Books, client_order_id: str) -> None:
+    """Count an order anew whose predecessor has changed or ended, and those behind it."""
+    order = books.orders.get(client_order_id)
+    if order is not None:
+        _add(books, order, -1)
+        _spare(books, client_order_id, order)
+        _add(books, order, 1)
+        _respare(books, order.successor)
 
 
 def _sum(books: Books, order: Order) -> Money:
@@ -175,6 +212,10 @@ def _line(books: Books, symbol: str) -> Line:
     return books.lines[symbol]
 
 
+def _canceling(books: Books, message: CancelIntent, limits: Limits) -> None:
+    pace.count_cancel(books.pace, message.ts_event, limits)
+
+
 def _answered(books: Books, client_order_id: str) -> None:
     books.known[client_order_id] = True
     books.asked.pop(client_order_id, None)
@@ -183,6 +224,7 @@ def _answered(books: Books, client_order_id: str) -> None:
 
 FOLDS: dict[type[Message], Callable[[Books, Any, Limits], None]] = {
     OrderIntent: _asked,
+    CancelIntent: _canceling,
     Verdict: _judged,
     OrderSubmitted: _submitted,
     OrderDenied: _denied,

@@ -6,9 +6,13 @@ import msgspec
 
 from schema.head import Message
 from schema.house import PeerSeen
-from schema.orders import KillLevel
+from schema.orders import InstrumentHalted, InstrumentResumed, KillLevel
 from schema.trading import LimitBreached, LimitReleased, RiskState
 from services.risk.state import Books, Windows
+
+ACCOUNT = "account"
+WHOLE = frozenset({ACCOUNT, "house"})
+"""Scopes of what stops all trading, and not that of one strategy alone."""
 
 NO_STOP = "nothing stops trading"
 STATE_OF = {"REDUCING": "REDUCING", "HALTED": "HALTED", "FLATTEN": "HALTED"}
@@ -27,10 +31,13 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 def stops(
-    kill: KillLevel | None, latched: Mapping[str, LimitBreached], windows: Windows
+    kill: KillLevel | None,
+    latched: Mapping[str, LimitBreached],
+    windows: Windows,
+    hard: frozenset[str] = frozenset(),
 ) -> list[Stop]:
-    """Return all that stops trading, that of the kill switch first."""
-    found = [_of_limit(breach) for breach in latched.values()]
+    """Return all that stops trading, that of the kill switch first; `hard` limits halt it all."""
+    found = [_of_limit(breach, hard) for breach in latched.values()]
     if windows.behind is not None:
         found.append(_of_writer(windows.behind, windows.behind_since_ns))
     if kill is not None and kill.level in STATE_OF:
@@ -39,13 +46,17 @@ def stops(
 
 
 def state_after(
-    books: Books, windows: Windows, said: list[Message], now_ns: int
+    books: Books,
+    windows: Windows,
+    said: list[Message],
+    now_ns: int,
+    hard: frozenset[str] = frozenset(),
 ) -> list[RiskState]:
     """Return the state of trading once all of `said` is booked, where it is another."""
     latched = dict(books.latched)
     for message in said:
         latch(latched, message)
-    found = stops(books.kill, latched, windows)
+    found = [stop for stop in stops(books.kill, latched, windows, hard) if stop.scope in WHOLE]
     state = max((stop.state for stop in found), key=["REDUCING", "HALTED"].index, default="ACTIVE")
     reason = "; ".join(f"{stop.what}: {stop.why}" for stop in found) or NO_STOP
     before = books.standing
@@ -58,9 +69,25 @@ def latch(latched: dict[str, LimitBreached], message: Message) -> None:
     """Keep a limit that was reached, until it is released."""
     match message:
         case LimitBreached(latched=True):
-            latched[message.limit_name] = message
+            latched[key_of(message.limit_name, message.scope)] = message
         case LimitReleased():
-            latched.pop(message.limit_name, None)
+            latched.pop(key_of(message.limit_name, message.scope), None)
+
+
+def key_of(name: str, scope: str) -> str:
+    """Return the key that a limit which was reached is kept by."""
+    return name if scope == ACCOUNT else f"{name} {scope}"
+
+
+def fold_stop(books: Books, message: KillLevel | InstrumentHalted | InstrumentResumed) -> None:
+    """Book what the gateway has said of where it lets nothing new leave."""
+    match message:
+        case KillLevel():
+            books.kill = message
+        case InstrumentHalted():
+            books.halted[message.symbol] = message
+        case InstrumentResumed():
+            books.halted.pop(message.symbol, None)
 
 
 def _of_kill(kill: KillLevel) -> Stop:
@@ -75,14 +102,16 @@ def _of_kill(kill: KillLevel) -> Stop:
     )
 
 
-def _of_limit(breach: LimitBreached) -> Stop:
+def _of_limit(breach: LimitBreached, hard: frozenset[str]) -> Stop:
+    key = key_of(breach.limit_name, breach.scope)
     return Stop(
         what=breach.limit_name.replace("_", " "),
         scope=breach.scope,
         since_ns=breach.ts_event,
         by="risk",
         why=f"{breach.observed} of {breach.limit} at most",
-        release=f'rrr resume --limit {breach.limit_name} "why"',
+        release=f'rrr resume --limit {key if key == breach.limit_name else repr(key)} "why"',
+        state="HALTED" if breach.limit_name in hard else "REDUCING",
     )
 
 

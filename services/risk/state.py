@@ -7,7 +7,16 @@ from schema.house import PeerSeen
 from schema.ledger import Ledger, Money
 from schema.market import FeedStatus, Instrument, Quote
 from schema.orders import InstrumentHalted, KillLevel
-from schema.trading import DayOpened, LimitBreached, OrderIntent, RiskState, Verdict
+from schema.trading import (
+    DayOpened,
+    LimitBreached,
+    LimitChanged,
+    OrderIntent,
+    RiskState,
+    Verdict,
+)
+from services.risk.curve import Curve
+from services.risk.protecting import Protections
 
 
 class Order(msgspec.Struct):
@@ -23,6 +32,14 @@ class Order(msgspec.Struct):
     expires_ns: int  # when its approval ends
     cost: int = 0  # cash held for it
     submitted: bool = False  # until then it is a reservation
+    replaces: str = ""  # the order whose place it takes, …
+    successor: str = ""  # … and the one that is to take its own
+    spared: int = 0  # of `leaves`, what counts already as its predecessor's
+    spared_cost: int = 0  # and of `cost`
+
+    @property
+    def counted(self) -> int:
+        return self.leaves - self.spared
 
 
 class Line(msgspec.Struct):
@@ -31,6 +48,47 @@ class Line(msgspec.Struct):
     buys: Money = msgspec.field(default_factory=Money)
     sells: Money = msgspec.field(default_factory=Money)
     stops: Money = msgspec.field(default_factory=Money)  # sells that give a position up
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """What there was to lose at a time, in MONEY_EXP; `deposits` had been put in by then."""
+
+    at_ns: int
+    equity: int
+    deposits: int = 0
+
+    @property
+    def earned(self) -> int:
+        return self.equity - self.deposits
+
+
+class Change(msgspec.Struct):
+    """What a person has made of one limit: what holds, and what will from a time on."""
+
+    current: LimitChanged | None = None
+    pending: LimitChanged | None = None
+
+
+class Marks(msgspec.Struct):
+    """What losses are measured from."""
+
+    peak: Mark | None = None
+    hours: list[Mark] = []  # one an hour at least, the newest last
+    days: dict[str, Mark] = {}  # of each strategy's tag, when its day began
+    since_ns: dict[str, int] = {}  # limits that a person released: what was before counts no more
+
+
+class Pace(msgspec.Struct):
+    """How often was traded, in market time."""
+
+    cancels: list[int] = []
+    day: int = 0  # of the counts below, in days since 1970 UTC
+    orders: int = 0
+    canceled: int = 0
+    fills: int = 0
+    trips: dict[str, list[int]] = {}  # when the round trips of each strategy's tag ended
+    alike: dict[str, tuple[int, str]] = {}  # orders by what they are: when approved, and the id
+    names: dict[str, str] = {}  # of the strategies, by tag
 
 
 class Books(msgspec.Struct):
@@ -52,6 +110,10 @@ class Books(msgspec.Struct):
     anchor: DayOpened | None = None
     latched: dict[str, LimitBreached] = {}
     standing: RiskState | None = None
+    protections: Protections = msgspec.field(default_factory=Protections)
+    changes: dict[str, Change] = {}  # by the limit's name, and its scope behind a blank
+    marks: Marks = msgspec.field(default_factory=Marks)
+    pace: Pace = msgspec.field(default_factory=Pace)
 
 
 class Windows(msgspec.Struct):
@@ -63,8 +125,17 @@ class Windows(msgspec.Struct):
     feeds: dict[str, FeedStatus] = {}
     behind: PeerSeen | None = None  # the writer of the trading shard, while it is
     behind_since_ns: int = 0
-    loss: int = 0  # since the day's anchor, as of the last look
+    loss: int = 0  # since the day's anchor or in 24 hours, the worse, as of the last look
     looked_ns: int = 0
+    week_loss: int = 0
+    equity: int = 0
+    high: int = 0  # of equity, since money was last moved in or out
+    drawdown_bps: int = 0
+    losses: dict[str, int] = {}  # of each strategy's tag since its day began
+    lost: tuple[str, str, str] | None = None  # in the day, the week, from the peak: as told
+    bare: dict[str, int] = {}  # symbols held without a stop, and since when
+    told: dict[str, int] = {}  # when it was last said that a pace was too quick
+    curve: Curve = msgspec.field(default_factory=Curve)  # of equity, by every look
 
 
 class State(msgspec.Struct):
