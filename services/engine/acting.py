@@ -3,10 +3,10 @@
 import msgspec
 
 from schema.identity import client_order_id, strategy_tag
-from schema.instruments import check, leaves_an_exit
+from schema.instruments import check, leaves_an_exit, market_step
 from schema.market import Instrument
-from schema.trading import CancelIntent, Decision, OrderIntent, OrderType
-from services.engine.decisions import exit_of, resized
+from schema.trading import CancelIntent, Decision, OrderIntent, OrderType, TimeInForce
+from services.engine.decisions import adjusted, exit_of, resized
 from services.engine.gates import closed, peer_answers
 from services.engine.hearing import mark_of
 from services.engine.line import Pass, trace_of
@@ -18,6 +18,7 @@ from services.engine.shadow import shade
 from services.engine.sizing import in_px_exp, least_lots, lots_held
 from services.engine.state import Slot, slot_key
 from services.engine.steer import steer
+from services.engine.trailing import follow, mark, own_qty
 from services.engine.worth import held_of
 
 ROUNDS = 3
@@ -25,6 +26,7 @@ ROUNDS = 3
 
 PAIR = ("stop", "target")
 ORDERING = frozenset({"enter", "exit", *PAIR, "pair"})
+ENDING = frozenset({"done", "part"})
 
 
 def can_steer(turn: Pass) -> bool:
@@ -61,19 +63,29 @@ def steer_slot(turn: Pass, strategy: str, symbol: str) -> None:
         shade(turn, slot, instrument)
     elif can_steer(turn) and not needs_nothing(turn, slot, instrument):
         _steer(turn, slot, instrument)
+    elif slot.trails:
+        mark(turn, slot, instrument, own_qty(turn, slot))
 
 
 def _steer(turn: Pass, slot: Slot, instrument: Instrument) -> None:
+    if slot.trails:
+        slot = follow(turn, slot, instrument)
     for _ in range(ROUNDS):
         moves = steer(scene_of(turn, slot, instrument))
-        ends = [move for move in moves if move.kind == "done"]
+        ends = [move for move in moves if move.kind in ENDING]
         if not ends:
             break
-        turn.decide(exit_of(turn, slot, ends[0].why))
+        turn.decide(_ended(turn, slot, ends[0]))
         slot = turn.slot(slot.strategy, slot.symbol)
     for move in moves:
         _act(turn, slot, instrument, move)
     _wake(turn, slot, moves)
+
+
+def _ended(turn: Pass, slot: Slot, move: Move) -> Decision:
+    if move.kind == "part":
+        return adjusted(turn, slot, move.why, qty=move.qty, taken=move.taken)
+    return exit_of(turn, slot, move.why)
 
 
 def order_of(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> OrderIntent:
@@ -101,7 +113,8 @@ def _order(
     turn: Pass, slot: Slot, instrument: Instrument, move: Move, order_id: str
 ) -> OrderIntent:
     enters, buys = move.kind == "enter", move.side == "buy"
-    order_type, limit_px, stop_px = _priced(slot, move.kind)
+    order_type, limit_px, stop_px = _priced(slot, move)
+    waits = enters and (limit_px or stop_px)
     return OrderIntent(
         ts_event=turn.now_ns,
         trace=turn.trace or slot.trace or trace_of(slot.strategy, slot.moment),
@@ -115,20 +128,30 @@ def _order(
         qty_exp=instrument.qty_exp,
         limit_px=limit_px,
         stop_px=stop_px,
-        time_in_force=slot.time_in_force if enters and limit_px else "GTC",
+        time_in_force=_tif_of(slot) if waits else "GTC",
         reduce_only=not enters,
         ref_px=touch_px(turn, slot.symbol, instrument, buys=enters and buys),
         valid_until_ns=turn.now_ns + turn.terms.ttl_ns,
         leg="entry" if enters else move.kind,
         parent="" if enters else slot.entry,
-        reason=move.why or slot.why,
+        reason=move.why or (slot.stop_name if move.kind == "stop" and slot.trails else slot.why),
         protect_px=slot.stop_px if enters else 0,
+        replaces=move.replaces,
+        expire_ns=slot.good_till_ns if waits else 0,
     )
 
 
-def _priced(slot: Slot, kind: str) -> tuple[OrderType, int, int]:
+def _tif_of(slot: Slot) -> TimeInForce:
+    if slot.good_till_ns:
+        return "GTD"
+    return slot.time_in_force if slot.limit_px else "GTC"
+
+
+def _priced(slot: Slot, move: Move) -> tuple[OrderType, int, int]:
     """Return what an order is, its limit and its trigger."""
-    match kind:
+    match move.kind:
+        case "enter" if move.limit_px:
+            return "limit_maker" if slot.post_only else "limit", move.limit_px, 0
         case "enter" if slot.trigger_px:
             waits: OrderType = "stop_limit" if slot.limit_px else "stop"
             return waits, slot.limit_px, slot.trigger_px
@@ -158,11 +181,15 @@ def scene_of(turn: Pass, slot: Slot, instrument: Instrument) -> Scene:
         ttl_ns=turn.terms.ttl_ns,
         latched=is_latched(turn, slot.strategy),
         pairs=_takes_pair(turn, slot, instrument, held),
+        replaces=instrument.cancel_replace,
+        step=max(1, market_step(instrument)),
     )
 
 
 def _takes_pair(turn: Pass, slot: Slot, instrument: Instrument, held: int) -> bool:
     if not (instrument.oco and slot.stop_px and slot.take_px and held > 0):
+        return False
+    if slot.trails:  # A pair cannot be replaced: it would be gone at each step of the stop.
         return False
     legs = pair_of(turn, slot, instrument, Move("pair", qty=held))
     return not any(check(instrument, leg) for leg in legs)
@@ -173,7 +200,7 @@ def _new_ids(turn: Pass, slot: Slot, count: int) -> list[str]:
     found: list[str] = []
     while len(found) < count:
         made = client_order_id(turn.terms.world, slot.strategy, slot.symbol, slot.moment, leg)
-        if made not in turn.books.orders:
+        if made not in turn.books.orders and made not in turn.ordered:
             found.append(made)
         leg += 1
     return found
@@ -183,10 +210,12 @@ def _act(turn: Pass, slot: Slot, instrument: Instrument, move: Move) -> None:
     if move.kind == "cancel":
         turn.said.append(_cancel_of(turn, slot, move))
     elif move.kind in ORDERING:
-        key = f"refused {slot_key(slot.strategy, slot.symbol)}"
+        # What may not enter now may still be protected, and closed.
+        what = "entry " if move.kind == "enter" else ""
+        key = f"refused {what}{slot_key(slot.strategy, slot.symbol)}"
         if turn.now_ns < turn.windows.wakes.get(key, 0):
             return
-        if move.kind == "enter":
+        if move.kind == "enter" and not move.limit_px:
             move = _by_now(turn, slot, instrument, move)
             slot = turn.slot(slot.strategy, slot.symbol)
         _say(turn, _orders_of(turn, slot, instrument, move), instrument, key)
@@ -226,7 +255,9 @@ def _why_not(turn: Pass, instrument: Instrument, intent: OrderIntent) -> str | N
     denial = check(instrument, intent) or leaves_an_exit(instrument, intent, held=held)
     if denial is not None:
         return f"{denial.code} {denial.detail}"
-    return closed(turn, intent.strategy, intent.symbol) if intent.leg == "entry" else None
+    if intent.leg != "entry":
+        return None
+    return closed(turn, intent.strategy, intent.symbol, 1 if intent.side == "buy" else -1)
 
 
 def _cancel_of(turn: Pass, slot: Slot, move: Move) -> CancelIntent:

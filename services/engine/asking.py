@@ -13,6 +13,7 @@ from services.engine.boundary import Guard
 from services.engine.deciding import Question, decide
 from services.engine.line import Pass
 from services.engine.roster import Cast, Roster
+from services.engine.scene import REFUSED
 from services.engine.series import Sides
 from services.engine.state import Order
 
@@ -47,6 +48,8 @@ def ask_order(turn: Pass, guard: Guard, cast: Cast | None, order: Order, message
     event = ENDS.get(type(message))
     if cast is None or event not in cast.listens:
         return
+    if order.intent.replaces and order.place.state in REFUSED:
+        return  # It is done in two steps then; only if those are refused, the order is.
     leg = order.intent.leg
     match message:
         case Fill():

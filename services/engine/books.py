@@ -7,6 +7,7 @@ from schema.head import Message
 from schema.identity import TAG_CHARS, strategy_tag, tag_of
 from schema.ledger import book, deposit, hand_over
 from schema.lifecycle import EVENTS
+from schema.locks import fold_lock
 from schema.orders import (
     Deposit,
     Fill,
@@ -38,8 +39,9 @@ from services.engine.orders import (
     slot_of,
     slots_of,
 )
+from services.engine.portfolio import remember
 from services.engine.slots import after
-from services.engine.state import Books, Latch, Lock, Slot, slot_key
+from services.engine.state import Books, Latch, Slot, slot_key
 
 CHANGES = frozenset({"enter", "resize", "adjust", "exit"})
 """Actions that change what a slot wants."""
@@ -103,8 +105,8 @@ def _money(books: Books, message: Message) -> None:
     match message:
         case Deposit():
             deposit(books.ledger, message)
-        case Portfolio(peak_equity=peak, quote_exp=exp):
-            books.peak_equity, books.peak_exp = peak, exp
+        case Portfolio():
+            remember(books, message)
 
 
 def _level(books: Books, message: Message) -> None:
@@ -117,10 +119,8 @@ def _level(books: Books, message: Message) -> None:
             books.halted[symbol] = reason
         case InstrumentResumed(symbol=symbol):
             books.halted.pop(symbol, None)
-        case PairLocked(symbol=symbol, until_ns=until_ns, reason=why):
-            books.locks[symbol] = Lock(message.ts_event, until_ns, message.by or "engine", why)
-        case Protection(symbol=symbol, until_ns=until_ns, name=name, reason=why):
-            books.locks[symbol] = Lock(message.ts_event, until_ns, "risk", f"{name}: {why}")
+        case PairLocked() | Protection():
+            fold_lock(books.locks, message)
 
 
 def _loaded(books: Books, message: Message) -> None:

@@ -6,8 +6,7 @@ of itself, and the look at an answer that is not made of plain numbers.
 
 import re
 import sysconfig
-from collections.abc import Callable
-from math import isfinite
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol
@@ -15,14 +14,9 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 import numpy as np
 
-from schema.units import INT64_LIMIT
+from services.engine.nonsense import LADDERS, PRICES, TIMES, nonsense
 from services.engine.plain import TEXT_MAX, plain
 from services.engine.strategy import Target
-
-SIZED = frozenset({"weight", "qty", "notional"})
-TIFS = ("GTC", "IOC", "FOK")
-KINDS = ("weight", "qty", "notional", "flat", "keep")
-PRICES = ("limit", "stop", "take", "trigger", "stop_limit")
 
 RAISED, NO_TARGET, NONSENSE = "it raised", "it returned no target", "it returned nonsense"
 OVERRAN, STARVED = "it took too long", "it wanted too much memory"
@@ -76,8 +70,7 @@ def ask(guard: Guard, name: str, call: Callable[[], object]) -> Target | Failure
     if answer is None:
         return None
     if type(answer) is Target and _is_plain(answer):
-        nonsense = _nonsense(answer)
-        return Failure(NONSENSE, nonsense) if nonsense else answer
+        return _judged(answer)
     if type(answer) is not _Raised:
         found = answer  # What it is made of may be somebody's code, too.
         answer = _attempt(guard, name, lambda: _converted(found))
@@ -106,6 +99,13 @@ def _is_plain(target: Target) -> bool:
         and type(target.limit) is float
         and type(target.trigger) is float
         and type(target.stop_limit) is float
+        and type(target.trail) is float
+        and type(target.trail_bps) is float
+        and type(target.trail_from) is float
+        and type(target.good_till) is int
+        and type(target.ladder) is tuple
+        and type(target.takes) is tuple
+        and not (target.ladder or target.takes)
         and type(target.tif) is str
         and type(target.post_only) is bool
         and type(target.expires) is int
@@ -119,79 +119,14 @@ def _is_plain_text(text: object) -> bool:
 
 
 def _judged(target: Target) -> Target | Failure:
-    nonsense = _nonsense(target)
-    return Failure(NONSENSE, nonsense) if nonsense else target
+    found = nonsense(target)
+    return Failure(NONSENSE, found) if found else target
 
 
 def tried(guard: Guard, name: str, call: Callable[[], object]) -> object:
     """Return what a call of somebody's code returns, or a Failure."""
     answer = _attempt(guard, name, call)
     return _told(guard, name, answer.error) if type(answer) is _Raised else answer
-
-
-def _nonsense(target: Target) -> str:
-    kind, size = target.kind, target.size
-    limit, stop, take = target.limit, target.stop, target.take
-    if not isfinite(size):
-        return _not_a_number(target)
-    if limit or stop or take or target.trigger or target.stop_limit:
-        positive = min(limit, stop, take, target.trigger, target.stop_limit) >= 0
-        if not (positive and isfinite(limit + stop + take + target.trigger + target.stop_limit)):
-            return _not_a_number(target)
-    if not 0 <= target.expires < INT64_LIMIT:  # It may have more digits than Python writes.
-        return "expires: expected a market time in ns, found one below 0 or beyond 2^63"
-    if kind not in SIZED:
-        return _of_no_size(target)
-    if kind == "weight" and not -1 <= size <= 1:
-        return f"size: expected a weight from -1 to 1, found {size}"
-    if target.trigger or target.stop_limit or target.post_only or target.tif != "GTC":
-        return _at_odds(target)
-    return ""
-
-
-def _at_odds(target: Target) -> str:
-    """Return which of its fields do not go together; nothing when they do."""
-    if target.tif not in TIFS:
-        return f"tif: expected one of {' '.join(TIFS)}, found {plain(target.tif)}"
-    if not target.limit and (target.tif != "GTC" or target.post_only):
-        name = "post_only" if target.post_only else f"tif {target.tif}"
-        return f"{name}: expected a limit beside it, found none"
-    if target.post_only and target.tif != "GTC":
-        return f"post_only: expected tif GTC, for it waits in the book, found {target.tif}"
-    if target.post_only and target.trigger:
-        return f"post_only: a limit behind a trigger may take, found trigger {target.trigger}"
-    if target.stop_limit and not target.stop:
-        return "stop_limit: expected a stop beside it, found none"
-    beyond = (target.stop_limit - target.stop) * (1 if target.size > 0 else -1) > 0
-    if target.stop_limit and beyond:
-        side = "below" if target.size > 0 else "above"
-        return (
-            f"stop_limit: expected at the stop {target.stop} or {side}, found {target.stop_limit}"
-        )
-    return ""
-
-
-def _not_a_number(target: Target) -> str:
-    if not isfinite(target.size):
-        return f"size: expected a finite number, found {target.size}"
-    for name in PRICES:
-        value = getattr(target, name)
-        if not 0 <= value < float("inf"):
-            return f"{name}: expected a finite price or 0, found {value}"
-    found = ", ".join(str(getattr(target, name)) for name in PRICES)
-    return f"prices: expected finite ones, found {found}"
-
-
-def _of_no_size(target: Target) -> str:
-    if target.kind not in KINDS:
-        return f"kind: expected one of {' '.join(KINDS)}, found {plain(target.kind)}"
-    for name in ("size", *PRICES, "expires"):
-        if value := getattr(target, name):
-            return f"{name}: {target.kind} takes none, found {value}"
-    if target.post_only or target.tif != "GTC":
-        name = "post_only" if target.post_only else "tif"
-        return f"{name}: {target.kind} takes none, found {plain(getattr(target, name))}"
-    return ""
 
 
 def _converted(answer: object) -> Target | Failure:
@@ -201,24 +136,17 @@ def _converted(answer: object) -> Target | Failure:
     for name in ("kind", "why", "tif"):
         if not isinstance(getattr(answer, name), str):
             return _another(name, "text", getattr(answer, name))
-    numbers: dict[str, Any] = {}
-    for name in ("size", *PRICES):
-        value = getattr(answer, name)
-        number = value if type(value) is float else _plain_number(value)
-        if number is None:
-            return _another(name, "a number", value)
-        numbers[name] = number
     if not isinstance(answer.post_only, bool | np.bool_):
         return _another("post_only", "True or False", answer.post_only)
-    expires, why = answer.expires, answer.why
-    if type(expires) is not int:
-        if isinstance(expires, bool) or not isinstance(expires, Integral):
-            return _another("expires", "a market time in ns", expires)
-        expires = int(expires)
+    values: dict[str, Any] = {"tif": plain(answer.tif), "post_only": bool(answer.post_only)}
+    for names, convert, expected in _CONVERSIONS:
+        for name in names:
+            value = values[name] = convert(getattr(answer, name))
+            if value is None:
+                return _another(name, expected, getattr(answer, name))
     kind: Any = answer.kind if type(answer.kind) is str else plain(answer.kind)
-    why = why if _is_plain_text(why) else plain(why)
-    rest: Any = {"tif": plain(answer.tif), "post_only": bool(answer.post_only)}
-    return Target(kind, why=why, expires=expires, **numbers, **rest)
+    why = answer.why if _is_plain_text(answer.why) else plain(answer.why)
+    return Target(kind, why=why, **values)
 
 
 def _another(name: str, expected: str, found: object) -> Failure:
@@ -227,12 +155,44 @@ def _another(name: str, expected: str, found: object) -> Failure:
 
 
 def _plain_number(value: object) -> float | None:
+    if type(value) is float:
+        return value
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Real)):
         return None
     try:
         return float(value)
     except OverflowError:
         return None
+
+
+def _plain_whole(value: object) -> int | None:
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return None
+    return int(value)
+
+
+def _plain_pairs(value: object) -> tuple[tuple[float, float], ...] | None:
+    if not isinstance(value, tuple | list):
+        return None
+    found: list[tuple[float, float]] = []
+    for pair in value:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            return None
+        price, share = _plain_number(pair[0]), _plain_number(pair[1])
+        if price is None or share is None:
+            return None
+        found.append((price, share))
+    return tuple(found)
+
+
+_CONVERSIONS: tuple[tuple[Sequence[str], Callable[[Any], Any], str], ...] = (
+    (("size", *PRICES), _plain_number, "a number"),
+    (TIMES, _plain_whole, "a market time in ns"),
+    (LADDERS, _plain_pairs, "pairs of a price and a share"),
+)
+"""Fields, what makes plain values of them, and what they are expected to be."""
 
 
 def _told(guard: Guard, name: str, error: BaseException) -> Failure:

@@ -8,7 +8,7 @@ from schema.ledger import decimals
 from schema.strategy import StrategyRetired
 from schema.trading import StrategyPaused, StrategyResumed
 from schema.units import iso
-from services.engine import locks
+from services.engine import hands, locks
 from services.engine.acting import steer_slot
 from services.engine.boundary import Guard
 from services.engine.decisions import exit_of
@@ -23,16 +23,21 @@ WORDS_MAX = 200
 
 KNOWN = (
     "stops, balances, audit, strategies, pause NAME WHY, resume NAME WHY, close NAME WHY, "
-    "offer JSON WHY, retire NAME WHY, lock SYMBOL FOR|UNTIL NS WHY, unlock SYMBOL WHY"
+    "offer JSON WHY, retire NAME WHY, locks, lock SYMBOL FOR|UNTIL NS WHY, unlock SYMBOL WHY, "
+    "order WISH WHY, close-symbol SYMBOL WHY, cancel ORDER WHY"
 )
 CLEARS_ITSELF = "clears itself"
 
 
 def obey(turn: Pass, roster: Roster, guard: Guard, command: Command) -> list[Said]:
     """Return what a command leads to, its answer last."""
+    if command.verb in hands.VERBS:
+        return hands.obey(turn, command)
     match command.verb, command.args:
         case "stops", ():
             return [_done(command, body=msgspec.json.encode(_stops(turn)))]
+        case "locks", ():
+            return [locks.told(turn, command)]
         case "balances", ():
             body = msgspec.json.encode(decimals(turn.books.ledger))
             return [_done(command, body=body)]
@@ -101,10 +106,10 @@ def _stops(turn: Pass) -> list[dict[str, str]]:
         for name, latch in sorted(turn.books.latches.items())
         if name in turn.books.loaded or name in turn.windows.unloaded
     ]
-    for symbol, lock in sorted(turn.books.locks.items()):
-        if turn.now_ns < lock.until_ns:
-            told = _stop("locked", symbol, lock.since_ns, lock.by, lock.why)
-            found.append(told | {"release": locks.way_out(symbol, lock)})
+    for lock in turn.books.locks.now(turn.now_ns):
+        what, why = locks.told_what(lock), locks.told_why(lock)
+        told = _stop(what, lock.symbol, lock.since_ns, lock.by, why)
+        found.append(told | {"release": locks.way_out(lock)})
     for what, scope, condition in conditions(turn):
         why = f"{condition.state} {condition.reason}".strip()
         told = _stop(what, scope, condition.since_ns, "engine", why)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.engine.bundle import LoadError
 from services.engine.plain import plain
 from services.engine.strategy import Params, State, Strategy

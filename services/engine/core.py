@@ -9,7 +9,8 @@ from schema.head import Message
 from schema.house import Command, EdgeFailed, PeerSeen, Started, TimeGap, Timer, Wake
 from schema.market import Bar, FeedStatus, Instrument, Quote
 from schema.orders import Deposit, Fill
-from schema.settings import TIMEFRAMES_NS, Settings
+from schema.setting_types import TIMEFRAMES_NS
+from schema.settings import Settings
 from schema.strategy import StrategiesOffered, StrategyFell, StrategyLoaded, StrategyRetired
 from schema.trading import StrategyFailed, StrategyResumed
 from schema.units import MS_NS, SECOND_NS
@@ -38,10 +39,12 @@ from services.engine.hearing import (
 )
 from services.engine.line import Pass, Terms
 from services.engine.offers import ARM, begin
-from services.engine.portfolio import portfolio, positions_after
+from services.engine.portfolio import portfolios, positions_after
 from services.engine.resting import is_calm, is_leaving
 from services.engine.roster import Roster
 from services.engine.state import State, Windows
+from services.engine.trailing import TRAILS
+from services.engine.valuation import Valuation
 
 FRESH_BARS = 2
 """A forecast, or a bar, that closed longer than so many of its bars ago is history."""
@@ -80,6 +83,7 @@ class Engine(Service):
             Instrument: self._market,
         }
         self._calm: set[str] = set()  # symbols that need no look while books and filters stay
+        self._valuation = Valuation()
         self._is_news = True  # whether what `apply` heard last changed anything
         self.terms = Terms(
             world=world,
@@ -90,6 +94,8 @@ class Engine(Service):
             resize_pct=settings.engine.resize_pct,
             reserve_bps=max(settings.engine.cash_reserve_bps, settings.venue.taker_bps),
             fee_bps=settings.venue.taker_bps,
+            trail_step_bps=settings.engine.trail_step_bps,
+            trail_pause_ns=settings.engine.trail_pause_ms * MS_NS,
         )
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
@@ -201,6 +207,8 @@ class Engine(Service):
         turn = Pass(self.state, self.terms, now_ns, message.trace)
         if type(message) is Fill:
             turn.said += positions_after(turn, message)
+        elif type(message) is Deposit and message.symbol:
+            turn.windows.moved[message.symbol] = None
         order_id = getattr(message, "client_order_id", "")
         if order_id and now_ns - message.ts_event > self.terms.ttl_ns:
             self._settle(turn)  # Older news: there may be more of it, and it decides.
@@ -252,7 +260,7 @@ class Engine(Service):
         sort, _, rest = timer.name.partition(" ")
         if sort == "strategy":
             ask_timer(turn, self.guard, self.roster, rest, timer.at_ns)
-        elif sort in {"slot", "refused"}:
+        elif sort in {"slot", "refused", TRAILS}:
             strategy, _, symbol = rest.partition(" ")
             steer_slot(turn, strategy, symbol)
         elif sort == "shadow":
@@ -267,6 +275,4 @@ class Engine(Service):
             turn.wake(SWEEP, turn.now_ns + self.terms.snapshot_ns)
 
     def _value(self, turn: Pass) -> None:
-        found = portfolio(turn)
-        if found is not None:
-            turn.said.append(found)
+        turn.said += portfolios(turn, self._valuation)

@@ -13,7 +13,8 @@ from services.engine.line import Pass
 from services.engine.roster import FAILED, Cast
 from services.engine.state import Slot, slot_key
 from services.engine.strategy import Target
-from services.engine.targets import Answer, follow
+from services.engine.target_lots import Answer
+from services.engine.targets import follow
 from services.engine.view import View
 from services.engine.viewing import view_of
 

@@ -1,5 +1,9 @@
 """What the engine says of a decision: to trade, or why not."""
 
+from typing import Any
+
+import msgspec
+
 from schema.trading import Decision
 from services.engine.line import Pass, trace_of
 from services.engine.state import Slot
@@ -27,15 +31,20 @@ def exit_of(turn: Pass, slot: Slot, why: str, notes: Notes = (), bar_open_ns: in
 
 def resized(turn: Pass, slot: Slot, qty: int) -> Decision:
     """Return the decision that a target comes to another quantity by now."""
-    return Decision(
+    return adjusted(turn, slot, slot.why, qty=qty)
+
+
+def adjusted(turn: Pass, slot: Slot, why: str, **changes: Any) -> Decision:
+    """Return the decision of the engine's own that a target goes on, with these changes."""
+    decision = Decision(
         ts_event=turn.now_ns,
         trace=turn.trace or slot.trace,
         strategy=slot.strategy,
         symbol=slot.symbol,
         action="adjust",
-        reason=slot.why,
+        reason=why,
         moment=slot.moment,
-        qty=qty,
+        qty=slot.qty,
         stop_px=slot.stop_px,
         px_exp=slot.px_exp,
         qty_exp=slot.qty_exp,
@@ -49,7 +58,16 @@ def resized(turn: Pass, slot: Slot, qty: int) -> Decision:
         time_in_force=slot.time_in_force,
         post_only=slot.post_only,
         shadow=turn.shadows(slot.strategy),
+        trail_px=slot.trail_px,
+        trail_ppm=slot.trail_ppm,
+        trail_from_px=slot.trail_from_px,
+        water_px=slot.water_px,
+        good_till_ns=slot.good_till_ns,
+        rungs=slot.rungs,
+        takes=slot.takes,
+        taken=slot.taken,
     )
+    return msgspec.structs.replace(decision, **changes)
 
 
 def no_trade(

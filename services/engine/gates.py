@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from schema.locks import ANY
 from schema.market import Instrument
 from services.engine.hearing import mark_of
 from services.engine.line import Pass
@@ -10,13 +11,15 @@ from services.engine.state import Health, Windows
 from services.engine.worth import held_of
 
 PEERS = ("ingest", "risk", "gateway")
-ANY = "*"
 ANSWERING = frozenset({"READY", "DEGRADED"})
 
 
-def closed(turn: Pass, strategy: str, symbol: str) -> str | None:
-    """Return the first reason why a strategy may not enter a symbol now, or None."""
-    return next(_reasons(turn, strategy, symbol), None)
+def closed(turn: Pass, strategy: str, symbol: str, sign: int = 0) -> str | None:
+    """Return the first reason why a strategy may not enter a symbol now, or None.
+
+    `sign`: above 0 for a long, below for a short; 0: on either side.
+    """
+    return next(_reasons(turn, strategy, symbol, sign), None)
 
 
 def opposed(turn: Pass, strategy: str, instrument: Instrument, qty: int) -> str:
@@ -36,7 +39,7 @@ def opposed(turn: Pass, strategy: str, instrument: Instrument, qty: int) -> str:
     return ""
 
 
-def _reasons(turn: Pass, strategy: str, symbol: str) -> Iterator[str]:
+def _reasons(turn: Pass, strategy: str, symbol: str, sign: int) -> Iterator[str]:
     books = turn.books
     if latch := books.latches.get(strategy):
         yield f"{latch.what} by {latch.by}: {latch.why}"
@@ -46,10 +49,9 @@ def _reasons(turn: Pass, strategy: str, symbol: str) -> Iterator[str]:
             yield f"{name} is not ready: {_told(turn.windows.peers.get(name))}"
     if symbol in books.halted:
         yield f"{symbol} is halted: {books.halted[symbol]}"
-    for scope in (symbol, ANY):
-        lock = books.locks.get(scope)
-        if lock is not None and turn.now_ns < lock.until_ns:
-            yield f"{scope} is locked by {lock.by}: {lock.why}"
+    side = ANY if sign == 0 else "long" if sign > 0 else "short"
+    if lock := books.locks.against(symbol, side, turn.now_ns):
+        yield f"{lock.symbol} is locked by {lock.by}: {lock.why}"
     yield from _market(turn, symbol)
 
 

@@ -3,7 +3,7 @@
 from schema.forecast import Forecast
 from schema.house import PeerSeen
 from schema.market import Bar, FeedStatus, Instrument, Quote
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS
 from services.engine.series import Series, Sides
 from services.engine.state import Health, Last, Top, Windows
@@ -16,32 +16,52 @@ nothing of what comes after."""
 
 def hear_quote(windows: Windows, quote: Quote) -> None:
     """Keep the top of the book."""
+    windows.moved[quote.symbol] = None
     windows.tops[quote.symbol] = Top(quote.bid_px, quote.ask_px, quote.px_exp, quote.ts_event)
 
 
 def hear_bar(windows: Windows, bar: Bar, key: str, room: int = 0) -> Sides | None:
     """Keep a bar by the key of its series, and return its numbers; None for one that is no news.
 
-    `room` is how many of them somebody wants to see; as many are kept of those that come.
+    `room` is how many of them somebody wants to see; as many are kept of those that come. A bar
+    that is said again, corrected, takes its place and is no news: what was decided stands.
     """
     series = windows.series.get(key)
     if series is None:
         series = windows.series[key] = Series()
+        windows.moved[bar.symbol] = None  # A price may be good for less time than before.
     if room > series.size:
         series.grow(room)
-    if bar.open_ns <= series.open_ns or bar.close <= 0:
+    if bar.close <= 0:
+        return None
+    if bar.open_ns <= series.open_ns:
+        if bar.revision:
+            _correct(windows, series, bar)
         return None
     hole_ns = bar.open_ns - series.close_ns
     if hole_ns > HOLE_NS_MAX and hole_ns > HOLE_BARS_MAX * TIMEFRAMES_NS[bar.timeframe]:
         series.clear()
-    unit, lots = 10.0**bar.px_exp, 10.0**bar.qty_exp
-    sides = bar.open / unit, bar.high / unit, bar.low / unit, bar.close / unit, bar.volume / lots
-    series.append(sides)
+    sides = _sides(bar)
+    series.append(sides, bar.open_ns)
     series.open_ns, series.close_ns = bar.open_ns, bar.ts_event
     last = windows.lasts.get(bar.symbol)
     if last is None or bar.ts_event > last.at_ns:
+        windows.moved[bar.symbol] = None
         windows.lasts[bar.symbol] = Last(bar.close, bar.px_exp, bar.ts_event)
     return sides
+
+
+def _sides(bar: Bar) -> Sides:
+    unit, lots = 10.0**bar.px_exp, 10.0**bar.qty_exp
+    return bar.open / unit, bar.high / unit, bar.low / unit, bar.close / unit, bar.volume / lots
+
+
+def _correct(windows: Windows, series: Series, bar: Bar) -> None:
+    last = windows.lasts.get(bar.symbol)
+    is_kept = series.replace(_sides(bar), bar.open_ns)
+    if is_kept and last is not None and last.at_ns == bar.ts_event:
+        windows.moved[bar.symbol] = None
+        windows.lasts[bar.symbol] = Last(bar.close, bar.px_exp, bar.ts_event)
 
 
 def hear_forecast(windows: Windows, forecast: Forecast) -> None:

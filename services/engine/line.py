@@ -31,6 +31,8 @@ class Terms(msgspec.Struct, frozen=True):
     resize_pct: int
     reserve_bps: int  # of the money for an entry: the price may rise a little, and there is a fee
     fee_bps: int  # that a shadow is charged
+    trail_step_bps: int = 0  # a trailing stop moves by no less than this share of the price …
+    trail_pause_ns: int = 0  # … and waits so long between two moves
 
     @property
     def quote(self) -> str:
@@ -42,6 +44,7 @@ class Pass:
 
     failed: frozenset[str] = frozenset()  # strategies
     moved: frozenset[str] = frozenset()  # slots that an order was said for: what follows waits
+    ordered: frozenset[str] = frozenset()  # client order ids
     _drafts: Mapping[str, Slot] = MappingProxyType({})  # slots as they will be
 
     def __init__(self, state: State, terms: Terms, now_ns: int, trace: int = 0) -> None:
@@ -84,6 +87,7 @@ class Pass:
     def order(self, intent: OrderIntent) -> None:
         """Say an order; nothing else is done in its slot until it was heard of."""
         self.moved |= {slot_key(intent.strategy, intent.symbol)}
+        self.ordered |= {intent.client_order_id}
         self.said.append(intent)
 
     def is_news(self, key: str, action: str, reason: str) -> bool:

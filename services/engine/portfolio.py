@@ -1,12 +1,15 @@
 """What the books are worth: positions after a fill, and the account as a whole."""
 
+from msgspec.structs import replace
+
 from schema.identity import UNATTRIBUTED, strategy_tag, tag_of
-from schema.ledger import ACCOUNT, Holding
+from schema.ledger import ACCOUNT, Holding, Purse
 from schema.orders import Fill
 from schema.trading import Portfolio, Position
-from schema.units import ceil_scale, floor_scale, notional
-from services.engine.hearing import mark_of
+from schema.units import DAY_NS, ceil_scale, floor_scale
 from services.engine.line import Pass
+from services.engine.state import Books
+from services.engine.valuation import MAX_EXP, WIDE, Valuation, mark_at
 
 CLOSER = "gateway"
 """In whose name the gateway closes positions by itself."""
@@ -14,49 +17,58 @@ CLOSER = "gateway"
 
 def positions_after(turn: Pass, fill: Fill) -> list[Position]:
     """Return the account's position in a filled symbol, and those of the strategies behind it."""
+    turn.windows.moved[fill.symbol] = None
     owner, ledger = tag_of(fill.client_order_id), turn.books.ledger
     names = {ACCOUNT: "", owner: _name_of(turn, fill, owner)}
     if names[owner] in {CLOSER, UNATTRIBUTED}:
         names |= {strategy_tag(name): name for name in turn.names}
-    mark = mark_of(turn.windows, fill.symbol) or (fill.px, fill.px_exp)
+    px, px_exp, mark, _ = mark_at(turn, fill.symbol) or (fill.px, fill.px_exp, "fill", 0)
     found = [(ledger.holding(fill.symbol, tag), name) for tag, name in names.items()]
     return [
-        _position(turn, fill.symbol, holding, name, mark)
+        _position(turn, fill.symbol, holding, name, (px, px_exp, mark))
         for holding, name in found
         if holding is not None
     ]
 
 
-def portfolio(turn: Pass) -> Portfolio | None:
-    """Return the account's worth; None while money or a price is missing."""
-    ledger, quote, exp = turn.books.ledger, turn.terms.quote, money_exp(turn)
-    if quote not in ledger.balances:
-        return None
-    gross = net = realized = costs = fees = 0
-    for symbol, holding in _of_account(turn):
-        mark = mark_of(turn.windows, symbol)
-        if holding.qty:
-            if mark is None:
-                return None
-            worth = notional(mark[0], holding.qty, mark[1] + holding.qty_exp, exp)
-            gross, net = gross + abs(worth), net + worth
-        realized += floor_scale(holding.realized, holding.quote_exp, exp)
-        costs += ceil_scale(holding.cost, holding.quote_exp, exp)
-        fees += ceil_scale(holding.fees, holding.quote_exp, exp)
-    money = ledger.balances[quote]
-    cash = floor_scale(money.amount, money.exp, exp)
+def portfolios(turn: Pass, valuation: Valuation) -> list[Portfolio]:
+    """Return the account's worth, before it the last of a day that is over; none without money.
+
+    What has no price is in it at its cost, and named.
+    """
+    purse = turn.books.ledger.balances.get(turn.terms.quote)
+    if purse is None:
+        return []
+    valuation.look(turn, max(money_exp(turn), min(purse.exp, MAX_EXP)))
+    now = _portfolio(turn, valuation, purse)
+    day, valued_ns = turn.now_ns // DAY_NS, turn.books.valued_ns
+    if not valued_ns or valued_ns // DAY_NS >= day:
+        return [now]
+    end_ns = (valued_ns // DAY_NS + 1) * DAY_NS - 1
+    return [replace(now, ts_event=end_ns, period="day"), now]
+
+
+def _portfolio(turn: Pass, valuation: Valuation, purse: Purse) -> Portfolio:
+    total, exp = valuation.total, valuation.exp
+    scale = 10 ** (WIDE - purse.exp)
+    cash = floor_scale(purse.amount, purse.exp, exp)
+    deposits = floor_scale(purse.put, purse.exp, exp)
+    equity, unpriced = cash + total.worth, tuple(sorted(valuation.unpriced))
     return Portfolio(
         ts_event=turn.now_ns,
-        quote=quote,
+        quote=turn.terms.quote,
         cash=cash,
-        equity=cash + net,
-        gross_exposure=gross,
-        net_exposure=net,
-        realized=realized,
-        unrealized=net - costs,
-        fees=fees,
-        peak_equity=max(cash + net, _peak(turn, exp)),
+        equity=equity,
+        gross_exposure=total.gross,
+        net_exposure=total.worth,
+        realized=floor_scale(total.realized, WIDE, exp),
+        unrealized=total.worth - ceil_scale(total.cost, WIDE, exp),
+        fees=ceil_scale(total.fees + purse.aside * scale, WIDE, exp),
+        peak_equity=_peak(turn.books, equity, deposits, exp, known=not unpriced),
         quote_exp=exp,
+        funding=floor_scale(total.funding + purse.alone * scale, WIDE, exp),
+        unpriced=unpriced,
+        deposits=deposits,
     )
 
 
@@ -66,17 +78,25 @@ def money_exp(turn: Pass) -> int:
     return instrument.quote_exp if instrument is not None else 8
 
 
-def _of_account(turn: Pass) -> list[tuple[str, Holding]]:
-    quote = turn.terms.quote
-    return [
-        (key, holding)
-        for key, holding in turn.books.ledger.holdings.items()
-        if " " not in key and key.partition("/")[2] == quote
-    ]
+def remember(books: Books, said: Portfolio) -> None:
+    """Keep the highest equity, and what was in it of deposits, as it was said."""
+    books.peak_equity, books.peak_exp = said.peak_equity, said.quote_exp
+    books.peak_deposits = said.deposits
+    books.valued_ns = max(books.valued_ns, said.ts_event)
 
 
-def _peak(turn: Pass, exp: int) -> int:
-    return floor_scale(turn.books.peak_equity, turn.books.peak_exp, exp)
+def _peak(books: Books, equity: int, deposits: int, exp: int, *, known: bool) -> int:
+    """Return the highest equity so far, as if all deposits had been there from the beginning.
+
+    A price that is missing raises nothing. A peak that was said without its deposits, by the code
+    before, is taken as it is.
+    """
+    if not books.valued_ns:
+        return equity
+    peak = floor_scale(books.peak_equity, books.peak_exp, exp)
+    if books.peak_deposits:
+        peak += deposits - floor_scale(books.peak_deposits, books.peak_exp, exp)
+    return max(equity, peak) if known else peak
 
 
 def _name_of(turn: Pass, fill: Fill, owner: str) -> str:
@@ -88,7 +108,7 @@ def _name_of(turn: Pass, fill: Fill, owner: str) -> str:
 
 
 def _position(
-    turn: Pass, symbol: str, holding: Holding, strategy: str, mark: tuple[int, int]
+    turn: Pass, symbol: str, holding: Holding, strategy: str, mark: tuple[int, int, str]
 ) -> Position:
     return Position(
         ts_event=turn.now_ns,
@@ -97,9 +117,11 @@ def _position(
         cost=holding.cost,
         realized=holding.realized,
         fees=holding.fees,
-        mark_px=floor_scale(*mark, holding.px_exp),
+        mark_px=floor_scale(*mark[:2], holding.px_exp),
         px_exp=holding.px_exp,
         qty_exp=holding.qty_exp,
         quote_exp=holding.quote_exp,
         strategy=strategy,
+        funding=holding.funding,
+        mark=mark[2],
     )

@@ -7,7 +7,19 @@ rests and the take is watched; that is also what follows a pair that was refused
 from typing import Literal
 
 from schema.lifecycle import State
-from services.engine.scene import REFUSED, Move, Orders, Scene, clear, closing, end, rested
+from services.engine.ladders import reached_part
+from services.engine.replacing import Shape, coming, outlived, swapped
+from services.engine.scene import (
+    REFUSED,
+    Move,
+    Orders,
+    Scene,
+    await_answers,
+    clear,
+    closing,
+    end,
+    rested,
+)
 from services.engine.state import Order
 
 GRACE_TTLS = 1
@@ -19,28 +31,37 @@ PATIENCE_TTLS = 2
 AT_WORK = frozenset({State.TRIGGERED, State.PARTIALLY_FILLED})
 LEGS = frozenset({"stop", "target"})
 
-Shape = tuple[str, ...]
-
 
 def protect(scene: Scene, rests: Orders) -> list[Move]:
     """Return what a position misses of its protection; `rests` are the open legs of it."""
+    late_ns = _gives_up_ns(scene, rests)
     if why := _reached(scene, rests):
         return [Move("done", why=why)]
-    late_ns = _gives_up_ns(scene, rests)
+    if part := reached_part(scene):
+        return part
     if late_ns and scene.now_ns >= late_ns:
         return [Move("done", why="stop")]
     patience = [Move("wait", at_ns=late_ns)] if late_ns else []
+    return [*patience, *_kept(scene, rests), *end(scene)]
+
+
+def _kept(scene: Scene, rests: Orders) -> list[Move]:
+    """Return how what rests becomes what should: all is left alone while that is on its way."""
     shape = _shape(scene)
+    if way := coming(rests):
+        return await_answers(scene, way)
+    if past := outlived(rests):
+        return clear(scene, past, "another one has its place")
     if _fit(scene, rests, shape):
-        return [*patience, *end(scene)]
+        return []
     if grace_ns := _grace_ns(scene, rests):
-        return [Move("wait", at_ns=grace_ns), *patience, *end(scene)]
+        return [Move("wait", at_ns=grace_ns)]
     if rests:
-        return clear(scene, rests, "the stop does not fit the position") + end(scene)
+        moved = swapped(scene, rests, shape, abs(scene.held))
+        return moved or clear(scene, rests, "the stop does not fit the position")
     if not shape:
-        return end(scene)
-    placed = Move(_named(shape), qty=abs(scene.held), side=closing(scene))
-    return rested(scene) or [placed, *end(scene)]
+        return []
+    return rested(scene) or [Move(_named(shape), qty=abs(scene.held), side=closing(scene))]
 
 
 def _named(shape: Shape) -> Literal["stop", "target", "pair"]:
@@ -129,9 +150,16 @@ def _reached(scene: Scene, rests: Orders) -> str:
     px = scene.bid_px if sign > 0 else scene.ask_px
     if px <= 0:
         return ""
-    legs = {order.intent.leg for order in rests.values()}
+    legs = {order.intent.leg for order in rests.values() if _is_there(scene, order)}
     if slot.take_px and "target" not in legs and (px - slot.take_px) * sign >= 0:
         return "take"
     if slot.stop_px and "stop" not in legs and (px - slot.stop_px) * sign <= 0:
-        return "stop"
+        return slot.stop_name
     return ""
+
+
+def _is_there(scene: Scene, order: Order) -> bool:
+    # A stop that has not followed yet does not guard what it is to guard: the market may be past
+    # where it is wanted, and an order for that would be refused.
+    at_work = _is_at_work(order) or order.triggered_ns > 0
+    return order.intent.leg != "stop" or at_work or _is_at(scene, order)

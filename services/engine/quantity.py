@@ -24,7 +24,8 @@ class Wish(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, symbol: str, target: Target) -> "Wish":
         """Return what a target asks for."""
-        return cls(symbol, target.kind, target.size, target.limit or target.trigger)
+        mean = sum(price * share for price, share in target.ladder)
+        return cls(symbol, target.kind, target.size, mean or target.limit or target.trigger)
 
     @property
     def buys(self) -> bool:
@@ -52,7 +53,8 @@ def again(turn: Pass, slot: Slot, instrument: Instrument) -> int:
     A share of the worth is one of what there is now, more or less than when it was decided.
     """
     offer = turn.books.loaded.get(slot.strategy)
-    if offer is None or slot.kind != "weight" or slot.limit_px or slot.trigger_px:
+    waits = slot.limit_px or slot.trigger_px or slot.rungs
+    if offer is None or slot.kind != "weight" or waits:
         return abs(slot.qty)
     wish = Wish(slot.symbol, slot.kind, slot.size)
     return abs(signed_qty(turn, offer, wish, instrument))

@@ -3,7 +3,7 @@
 That holds whatever the market does, and however much time passes, until the books change.
 """
 
-from schema.identity import strategy_tag
+from schema.identity import MANUAL, strategy_tag
 from schema.lifecycle import TERMINAL, State
 from schema.market import Instrument
 from services.engine.line import Pass
@@ -37,14 +37,16 @@ def needs_nothing(turn: Pass, slot: Slot, instrument: Instrument) -> bool:
 
 
 def _waits(turn: Pass, slot: Slot, orders: list[Order]) -> bool:
-    """Return whether the answer to an exit, or to the only entry of a flat slot, is awaited."""
+    """Return whether the answer to an exit, or to the entries of a flat slot alone, is awaited."""
     if State.INITIALIZED in [order.place.state for order in orders]:
         return False
     if not STAYS.issuperset([order.intent.leg for order in orders]):
         return True
-    first = orders[0].intent
-    enters = len(orders) == 1 and first.leg == "entry" and first.client_order_id == slot.entry
-    if not enters or slot.qty == 0 or slot.until_ns or is_latched(turn, slot.strategy):
+    enters = all(
+        order.intent.leg == "entry" and slot.owns(order.intent.client_order_id) for order in orders
+    )
+    timed = slot.until_ns or slot.good_till_ns
+    if not enters or slot.qty == 0 or timed or slot.taken or is_latched(turn, slot.strategy):
         return False
     own = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
     return own is None or own.flat
@@ -59,12 +61,15 @@ def is_leaving(order: Order) -> bool:
 
 def is_latched(turn: Pass, strategy: str) -> bool:
     """Return whether a strategy enters no more."""
-    return strategy in turn.books.latches or strategy not in turn.books.loaded
+    runs = strategy in turn.books.loaded or strategy == MANUAL
+    return strategy in turn.books.latches or not runs
 
 
 def _is_at_rest(turn: Pass, slot: Slot, instrument: Instrument) -> bool:
     """Return whether a slot holds what it wants, and waits for no price."""
     if slot.stop_px or slot.take_px or slot.until_ns or (slot.qty and not slot.entry):
+        return False
+    if slot.trails or slot.takes:
         return False
     own = turn.books.ledger.holding(slot.symbol, strategy_tag(slot.strategy))
     if own is None or own.flat:

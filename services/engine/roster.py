@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schema.identity import strategy_tag
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.strategy import Offer
 from services.engine.bars import Bars
 from services.engine.boundary import Guard, Overran

@@ -19,6 +19,15 @@ CANCELABLE = frozenset({State.ACCEPTED, State.TRIGGERED, State.PARTIALLY_FILLED}
 
 REFUSED = frozenset({State.DENIED, State.REJECTED})
 
+TOO_LATE = "REPLACE_TOO_LATE"
+"""Why a replacement was denied whose old order had traded, had ended, or was in doubt."""
+
+OVERTAKEN = "REDUCE_ONLY_WOULD_INCREASE_POSITION"
+"""Why an order that closes is denied where whoever judges it knows of no position yet."""
+
+HASTE = 30
+"""In so many parts of the usual rest the first order after such a denial is tried again."""
+
 Orders = dict[str, Order]
 
 
@@ -35,17 +44,22 @@ class Scene(msgspec.Struct, frozen=True):
     ttl_ns: int
     latched: bool = False  # the strategy enters no more
     pairs: bool = False  # the exchange takes stop and take of this slot as a pair
+    replaces: bool = False  # it lets one order take another's place by one request
+    step: int = 1  # of a quantity
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What to do next; `done`: the target is over and becomes flat."""
+    """What to do next; `done`: the target is over and becomes flat, `part`: a part of it is."""
 
-    kind: Literal["enter", "exit", "stop", "target", "pair", "cancel", "done", "wait"]
+    kind: Literal["enter", "exit", "stop", "target", "pair", "cancel", "done", "part", "wait"]
     qty: int = 0
     side: Literal["buy", "sell"] = "sell"
     order_id: str = ""
     why: str = ""
     at_ns: int = 0  # wait: when to look again, if nothing happens before; 0: never
+    replaces: str = ""  # the id of the order whose place it takes
+    limit_px: int = 0  # of one rung of a ladder
+    taken: int = 0  # part: how many of the takes are done then; `qty` is what is wanted still
 
 
 def closing(scene: Scene) -> Literal["buy", "sell"]:
@@ -76,7 +90,7 @@ def await_answers(scene: Scene, orders: Orders) -> list[Move]:
 
 def clear(scene: Scene, orders: Orders, why: str) -> list[Move]:
     """Return the cancels of orders that are in the way; of a pair, one ends both."""
-    waits = rested(scene)
+    waits = rested(scene, enters=any(order.intent.leg == "entry" for order in orders.values()))
     found: dict[str, Move] = {}
     for order_id, order in orders.items():
         free = order.place.state in CANCELABLE and scene.now_ns >= _cancel_ns(scene, order)
@@ -96,17 +110,38 @@ def _cancel_ns(scene: Scene, order: Order) -> int:
     return order.cancel_ns + CANCEL_TTLS * scene.ttl_ns if order.cancel_asked else 0
 
 
-def rested(scene: Scene) -> list[Move]:
-    """Return the wait after a refusal; nothing when it is over."""
+def rested(scene: Scene, *, enters: bool = False) -> list[Move]:
+    """Return the wait after a refusal; nothing when it is over.
+
+    An entry that came to nothing holds back the next one alone, and never what protects or closes.
+    """
     orders = scene.orders.values()
-    refused_ns = max((o.rest_ns for o in orders if not _gave_way(scene, o)), default=0)
-    again_ns = refused_ns + scene.ttl_ns
-    return [Move("wait", at_ns=again_ns)] if refused_ns and scene.now_ns < again_ns else []
+    refused = [
+        order
+        for order in orders
+        if order.rest_ns
+        and not _gave_way(scene, order)
+        and (enters or order.intent.leg != "entry" or not order.place.terminal)
+    ]
+    again_ns = max((order.rest_ns + _rest_ns(scene, order) for order in refused), default=0)
+    return [Move("wait", at_ns=again_ns)] if scene.now_ns < again_ns else []
+
+
+def _rest_ns(scene: Scene, order: Order) -> int:
+    # Risk may hear of a fill a moment after the order that is to protect it, and finds nothing to
+    # close: until it has, the position stands bare.
+    if order.code != OVERTAKEN:
+        return scene.ttl_ns
+    tries = sum(other.code == OVERTAKEN for other in scene.orders.values())
+    return min(scene.ttl_ns, scene.ttl_ns * tries // HASTE)
 
 
 def _gave_way(scene: Scene, order: Order) -> bool:
     # A pair that was refused holds back neither an exit nor the stop that takes its place, and one
-    # of a pair that ended for the other's sake was not refused at all.
+    # of a pair that ended for the other's sake was not refused at all. Nor does a replacement that
+    # came too late: what it was for is done in two steps at once.
+    if order.intent.replaces and order.place.state in REFUSED:
+        return order.place.state is State.REJECTED or order.code == TOO_LATE
     if not order.intent.oco or order.place.state is not State.EXPIRED:
         return bool(order.intent.oco) and order.place.state in REFUSED
     other = scene.orders.get(order.intent.oco)

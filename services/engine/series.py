@@ -4,6 +4,7 @@ A snapshot of the engine keeps it whole, with the indicators that were asked for
 that is run again sees the same numbers to the last bit.
 """
 
+from bisect import bisect_left
 from typing import Any
 
 import msgspec
@@ -34,10 +35,14 @@ class Series(msgspec.Struct, dict=True):
     open_ns: int = 0  # of the newest bar
     close_ns: int = 0
     indicators: dict[str, Indicator] = {}
+    opens: bytearray = msgspec.field(default_factory=bytearray)  # of each column, in ns; 0: unknown
 
     def __post_init__(self) -> None:
         if not self.cells:
             self.cells = bytearray(ROWS * 2 * self.size * CELL_BYTES)
+        if not self.opens:
+            self.opens = bytearray(len(self.cells) // ROWS)
+        self.times = memoryview(self.opens).cast("q")
         self.flat = memoryview(self.cells).cast("d")  # one number is put faster than by the grid
         self.width = len(self.flat) // ROWS
         self.grid: Any = np.frombuffer(self.cells, np.float64).reshape(ROWS, -1)
@@ -45,7 +50,7 @@ class Series(msgspec.Struct, dict=True):
         self.shown.flags.writeable = False
         self.quick: dict[tuple[str, tuple[float, ...]], Indicator] = {}  # no text at each call
 
-    def append(self, sides: Sides) -> None:
+    def append(self, sides: Sides, open_ns: int = 0) -> None:
         """Add a bar."""
         if self.end == self.width:
             self._renew(self.size)
@@ -53,9 +58,29 @@ class Series(msgspec.Struct, dict=True):
         open_, high, low, close, volume = sides
         flat[at], flat[at + width], flat[at + 2 * width] = open_, high, low
         flat[at + 3 * width], flat[at + 4 * width] = close, volume
+        self.times[at] = open_ns
         self.end = at + 1
         for indicator in self.indicators.values():
             indicator.update(high, low, close, volume)
+
+    def replace(self, sides: Sides, open_ns: int) -> bool:
+        """Put a corrected bar in the place of the one that opened then; False when none did.
+
+        Indicators are made anew of all bars that are kept, as one is that is asked for first.
+        """
+        at = bisect_left(self.times, open_ns, 0, self.end)
+        if at == self.end or self.times[at] != open_ns:
+            return False
+        at -= self.end
+        self._renew(self.size)  # What somebody still holds stays as it was decided on.
+        if at < -self.end:
+            return False
+        self.grid[:, self.end + at] = sides
+        for key in self.indicators:
+            name, *settings = key.split()
+            self.indicators[key] = self._made(make(name, *map(float, settings)))
+        self.quick = {}
+        return True
 
     def clear(self) -> None:
         """Begin anew behind a hole."""
@@ -90,11 +115,13 @@ class Series(msgspec.Struct, dict=True):
                     f"{INDICATORS_MAX} indicators of one symbol and timeframe are in use; "
                     f"{key} is one too many: ask for the same lengths at every bar"
                 )
-            found = fresh
-            for _, high, low, close, volume in self.shown[:, : self.end].T.tolist():
-                found.update(high, low, close, volume)
-            self.indicators[key] = found
+            found = self.indicators[key] = self._made(fresh)
         return found
+
+    def _made(self, fresh: Indicator) -> Indicator:
+        for _, high, low, close, volume in self.shown[:, : self.end].T.tolist():
+            fresh.update(high, low, close, volume)
+        return fresh
 
     def drop_after(self, count: int) -> None:
         """Forget the indicators that were asked for last, all but so many."""
@@ -105,7 +132,10 @@ class Series(msgspec.Struct, dict=True):
     def _renew(self, size: int) -> None:
         # Arrays that somebody still holds keep their numbers: the old cells are left alone.
         kept = self.shown[:, max(0, self.end - size) : self.end]
+        times = self.times[max(0, self.end - size) : self.end]
         self.size, self.cells = size, bytearray(ROWS * 2 * size * CELL_BYTES)
+        self.opens = bytearray()
         self.__post_init__()
         self.end = kept.shape[1]
         self.grid[:, : self.end] = kept
+        self.times[: self.end] = times

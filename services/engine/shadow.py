@@ -1,13 +1,20 @@
 """A shadow: decides like everybody, orders nothing, and is filled in its own books at the touch."""
 
 from schema.identity import strategy_tag
+from schema.instruments import market_step
 from schema.market import Instrument
 from schema.strategy import ShadowFill
+from schema.trading import STOPPED, TRAILED
 from schema.units import floor_scale, notional_at_most
-from services.engine.decisions import exit_of
+from services.engine.decisions import adjusted, exit_of
+from services.engine.ladders import reached_part
 from services.engine.line import Pass
+from services.engine.scene import Move, Scene
 from services.engine.sizing import BPS, in_px_exp, least_lots
 from services.engine.state import Slot, Top, slot_key
+from services.engine.trailing import follow
+
+STOPS = frozenset({STOPPED, TRAILED})
 
 
 def shade(turn: Pass, slot: Slot, instrument: Instrument) -> None:
@@ -16,16 +23,42 @@ def shade(turn: Pass, slot: Slot, instrument: Instrument) -> None:
     if top is None or min(top.bid, top.ask) <= 0:
         return
     held = _held(turn, slot, instrument)
+    if slot.trails:
+        slot = follow(turn, slot, instrument)
     ends = _ends(turn, slot, top, instrument, held) if slot.qty else ""
     if ends:
         turn.decide(exit_of(turn, slot, ends))
-        slot = turn.slot(slot.strategy, slot.symbol)
-    missing = slot.qty - held
-    if missing and not _waits(slot, top, instrument, missing):
-        leg = "entry" if slot.qty * missing > 0 else "stop" if ends == "stop" else "exit"
+    elif part := _part(slot, top, instrument, held):
+        turn.decide(adjusted(turn, slot, part.why, qty=part.qty, taken=part.taken))
+    slot = turn.slot(slot.strategy, slot.symbol)
+    missing = _wanted(slot, top, instrument, held) - held
+    if missing and not _waits(slot, top, instrument, missing, turn.now_ns):
+        leg = "entry" if slot.qty * missing > 0 else "stop" if ends in STOPS else "exit"
         _tell(turn, leg, _filled(turn, slot, top, instrument, missing))
-    if slot.until_ns > turn.now_ns:
-        turn.wake(f"slot {slot_key(slot.strategy, slot.symbol)}", slot.until_ns)
+    if times_ns := [at_ns for at_ns in (slot.until_ns, slot.good_till_ns) if at_ns > turn.now_ns]:
+        turn.wake(f"slot {slot_key(slot.strategy, slot.symbol)}", min(times_ns))
+
+
+def _wanted(slot: Slot, top: Top, instrument: Instrument, held: int) -> int:
+    """Return what is wanted by now: of a ladder the rungs whose price the market has come to."""
+    if not slot.rungs:
+        return slot.qty
+    sign = 1 if slot.qty > 0 else -1
+    touch = in_px_exp((top.ask if sign > 0 else top.bid, top.px_exp), instrument.px_exp)
+    there = sum(lots for px, lots in slot.rungs if (touch - px) * sign <= 0)
+    most = abs(slot.qty)
+    return sign * min(most, max(there, held * sign))
+
+
+def _part(slot: Slot, top: Top, instrument: Instrument, held: int) -> Move | None:
+    if slot.qty * held <= 0 or not slot.takes:
+        return None
+    bid_px = in_px_exp((top.bid, top.px_exp), instrument.px_exp)
+    ask_px = in_px_exp((top.ask, top.px_exp), instrument.px_exp)
+    step, least = max(1, market_step(instrument)), least_lots(instrument, bid_px)
+    scene = Scene(slot, {}, held, least, bid_px, ask_px, now_ns=0, ttl_ns=0, step=step)
+    parts = reached_part(scene)
+    return parts[0] if parts else None
 
 
 def _held(turn: Pass, slot: Slot, instrument: Instrument) -> int:
@@ -39,6 +72,8 @@ def _ends(turn: Pass, slot: Slot, top: Top, instrument: Instrument, held: int) -
     if 0 < slot.until_ns <= turn.now_ns:
         return "the time is over"
     if not held:
+        if 0 < slot.good_till_ns <= turn.now_ns:
+            return "its time is over"
         latch = turn.books.latches.get(slot.strategy)
         if latch:
             return f"the entry is not wanted any more: {latch.what}"
@@ -48,11 +83,16 @@ def _ends(turn: Pass, slot: Slot, top: Top, instrument: Instrument, held: int) -
     px = in_px_exp((top.bid if held > 0 else top.ask, top.px_exp), instrument.px_exp)
     if slot.take_px and (px - slot.take_px) * sign >= 0:
         return "take"
-    return "stop" if slot.stop_px and (px - slot.stop_px) * sign <= 0 else ""
+    part = _part(slot, top, instrument, held)
+    if part is not None and part.kind == "done":
+        return part.why
+    return slot.stop_name if slot.stop_px and (px - slot.stop_px) * sign <= 0 else ""
 
 
-def _waits(slot: Slot, top: Top, instrument: Instrument, missing: int) -> bool:
+def _waits(slot: Slot, top: Top, instrument: Instrument, missing: int, now_ns: int = 0) -> bool:
     grows = slot.qty * missing > 0
+    if grows and (slot.taken or 0 < slot.good_till_ns <= now_ns):
+        return True
     touch = in_px_exp((top.ask if missing > 0 else top.bid, top.px_exp), instrument.px_exp)
     if abs(missing) < least_lots(instrument, touch) and slot.qty:
         return True

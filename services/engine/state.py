@@ -5,9 +5,10 @@ import msgspec
 from schema.forecast import Forecast
 from schema.ledger import Ledger
 from schema.lifecycle import Place
+from schema.locks import Locks
 from schema.market import Instrument
 from schema.strategy import Offer, ShadowFill
-from schema.trading import OrderIntent, TimeInForce
+from schema.trading import STOPPED, TRAILED, OrderIntent, Rung, TimeInForce
 from services.engine.series import Series
 
 
@@ -21,6 +22,7 @@ class Order(msgspec.Struct):
     rest_ns: int = 0  # when it, or a cancel of it, was refused
     ended_ns: int = 0
     triggered_ns: int = 0  # when a stop became an active order; 0: it has not
+    code: str = ""  # why it was refused
 
     @property
     def cancel_asked(self) -> bool:
@@ -58,6 +60,30 @@ class Slot(msgspec.Struct, frozen=True):
     stop_limit_px: int = 0  # what the stop sells for at least, or buys for at most
     time_in_force: TimeInForce = "GTC"  # of the entry
     post_only: bool = False
+    trail_px: int = 0  # the stop follows the market at this distance …
+    trail_ppm: int = 0  # … or at this share of the price, in millionths
+    trail_from_px: int = 0  # … once the market has come this far
+    water_px: int = 0  # the best price that the stop has followed so far
+    trailed_ns: int = 0  # when it did so last
+    good_till_ns: int = 0  # when an entry that waits is over
+    rungs: tuple[Rung, ...] = ()  # the entries of a ladder: limit and quantity, the nearest first
+    entries: tuple[str, ...] = ()  # client order ids of those that were said
+    takes: tuple[Rung, ...] = ()  # prices at which parts are closed, the nearest first; millionths
+    taken: int = 0  # how many of them are done
+
+    @property
+    def trails(self) -> bool:
+        return self.trail_px > 0 or self.trail_ppm > 0
+
+    @property
+    def stop_name(self) -> str:
+        """What an end by its stop is called."""
+        follows = self.trails and (self.water_px > 0 or not self.trail_from_px)
+        return TRAILED if follows else STOPPED
+
+    def owns(self, order_id: str) -> bool:
+        """Return whether an entry is one of the decision that this is."""
+        return order_id == self.entry or order_id in self.entries
 
 
 class Latch(msgspec.Struct, frozen=True):
@@ -69,15 +95,6 @@ class Latch(msgspec.Struct, frozen=True):
     why: str
 
 
-class Lock(msgspec.Struct, frozen=True):
-    """No entries in a symbol until a time."""
-
-    since_ns: int
-    until_ns: int
-    by: str
-    why: str
-
-
 class Books(msgspec.Struct):
     """Changed in `apply` alone; slots by "strategy symbol", orders by client order id."""
 
@@ -85,7 +102,7 @@ class Books(msgspec.Struct):
     orders: dict[str, Order] = {}
     slots: dict[str, Slot] = {}
     latches: dict[str, Latch] = {}
-    locks: dict[str, Lock] = {}
+    locks: Locks = msgspec.field(default_factory=Locks)
     loaded: dict[str, Offer] = {}  # the strategies that run, by name, in the order of their loading
     memory: dict[str, bytes] = {}  # what each remembers of a symbol, packed by name
     shadow: Ledger = msgspec.field(default_factory=Ledger)  # what shadows would hold
@@ -94,6 +111,8 @@ class Books(msgspec.Struct):
     risk: tuple[str, str] = ("ACTIVE", "")
     peak_equity: int = 0
     peak_exp: int = 0
+    peak_deposits: int = 0  # what was put in, when that peak was said
+    valued_ns: int = 0  # when the account was valued last
     intents: int = 0
     decisions: int = 0
 
@@ -145,6 +164,8 @@ class Windows(msgspec.Struct):
     thought: dict[str, list[tuple[str, ShadowFill]]] = {}  # of shadows, not told yet; by leg
     unloaded: dict[str, str] = {}  # why a strategy runs from older source, or not at all
     wakes: dict[str, int] = {}
+    moved: dict[str, None] = {}  # symbols to be valued anew: a price or the position is another
+    waters: dict[str, tuple[str, int]] = {}  # by slot: its moment, the best price since it trails
     settled_ns: int = 0  # before this time what was said meanwhile is still being heard
 
 

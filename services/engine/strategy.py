@@ -81,6 +81,12 @@ class Target(msgspec.Struct, frozen=True):
     stop_limit: float = 0.0  # what the stop sells for at least, a short's buys for at most; 0: any
     tif: Literal["GTC", "IOC", "FOK"] = "GTC"  # how long an entry with a limit stays
     post_only: bool = False  # an entry with a limit never takes from the book
+    trail: float = 0.0  # the stop follows the market at this distance; 0: it does not …
+    trail_bps: float = 0.0  # … or at this share of the price, in hundredths of a percent
+    trail_from: float = 0.0  # … once the market has come this far; until then `stop` holds
+    good_till: int = 0  # market time in ns at which an entry that waits is given up; 0: never
+    ladder: tuple[tuple[float, float], ...] = ()  # an entry in several limits: price and share
+    takes: tuple[tuple[float, float], ...] = ()  # closed in parts: price, share of the position
 
     @classmethod
     def weight(cls, share: float, **rest: Any) -> "Target":

@@ -8,35 +8,17 @@ from schema.market import Instrument
 from schema.trading import Decision
 from schema.units import to_text
 from services.engine.acting import order_of, steer_slot
-from services.engine.decisions import Notes, exit_of, no_trade
+from services.engine.decisions import exit_of, no_trade
 from services.engine.gates import closed, opposed
-from services.engine.line import Pass, trace_of
+from services.engine.line import Pass
 from services.engine.orders import orders_of
-from services.engine.plain import told
-from services.engine.quantity import Wish, signed_qty, touch_px
-from services.engine.roster import Cast
+from services.engine.quantity import touch_px
 from services.engine.scene import Move
-from services.engine.sizing import in_px_exp, least_lots, limit, trigger
+from services.engine.sizing import in_px_exp, least_lots
 from services.engine.slots import after
 from services.engine.state import Slot
 from services.engine.strategy import Target
-from services.engine.view import View
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a strategy said of one event."""
-
-    cast: Cast
-    view: View
-    target: Target
-    noted: tuple[tuple[str, object], ...]
-    moment: str  # names the decision in the ids of its orders
-    bar_open_ns: int
-
-    @property
-    def notes(self) -> Notes:
-        """What it noted, as it is said beside a decision."""
-        return tuple((name, told(value)) for name, value in self.noted)
+from services.engine.target_lots import Answer, decision_of, entry_of, passed_by, take_of
 
 
 def follow(turn: Pass, slot: Slot, answer: Answer) -> None:
@@ -53,22 +35,10 @@ def follow(turn: Pass, slot: Slot, answer: Answer) -> None:
 
 def _passed(answer: Answer) -> str:
     target, view = answer.target, answer.view
-    if not (target.stop or target.take):
+    if not (target.stop or target.take or target.takes):
         return ""
     # What is held has its entry behind it: its stop may have followed beyond the limit.
     return passed_by(target, view.price, held=view.position * target.size > 0)
-
-
-def passed_by(target: Target, price: float, *, held: bool = False) -> str:
-    """Return what the market has passed before the position is there: stop or take; else nothing.
-
-    A stop that was right a bar ago may be above the market now, which is no defect.
-    """
-    waits = target.trigger or target.limit
-    entry, sign = price if held else waits or price, 1 if target.size > 0 else -1
-    if target.stop and (target.stop - entry) * sign >= 0:
-        return "stop"
-    return "take" if target.take and (target.take - entry) * sign <= 0 else ""
 
 
 def _over(turn: Pass, slot: Slot, answer: Answer, what: str) -> None:
@@ -80,8 +50,8 @@ def _over(turn: Pass, slot: Slot, answer: Answer, what: str) -> None:
     if slot.qty:  # It wants the other side: what it has, it wants no more.
         turn.decide(exit_of(turn, slot, target.why, answer.notes, answer.bar_open_ns))
         steer_slot(turn, slot.strategy, slot.symbol)
-    price = target.trigger or target.limit or answer.view.price
-    px = target.stop if what == "stop" else target.take
+    price = entry_of(target, answer.view.price)
+    px = target.stop if what == "stop" else take_of(target)
     _refuse(turn, slot, answer, f"its {what} {px:g} is passed at {price:g}")
 
 
@@ -101,7 +71,7 @@ def _want(turn: Pass, slot: Slot, answer: Answer) -> None:
     if _is_same(slot, answer.target):
         _hold(turn, slot, answer, answer.target.why)
         return
-    decision = _decision(turn, answer, instrument)
+    decision = decision_of(turn, slot, answer, instrument)
     if decision.qty < 0 and not answer.cast.offer.short:
         _refuse(turn, slot, answer, "a short: `short` of the strategy is not set, and this is spot")
     elif slot.qty * decision.qty > 0 and not _too_small(turn, decision, instrument):
@@ -117,6 +87,8 @@ def _is_same(slot: Slot, target: Target) -> bool:
         and slot.qty * target.size > 0
         and not (target.limit or target.stop or target.take or target.expires or target.trigger)
         and not (slot.limit_px or slot.stop_px or slot.take_px or slot.until_ns or slot.trigger_px)
+        and not (target.trail or target.trail_bps or target.ladder or target.takes)
+        and not (slot.trails or slot.rungs or slot.takes)
     )
 
 
@@ -155,11 +127,14 @@ def _change(
 
 
 def _entry_of(wanted: Decision | Slot) -> tuple[object, ...]:
-    return wanted.limit_px, wanted.trigger_px, wanted.time_in_force, wanted.post_only
+    plain = wanted.limit_px, wanted.trigger_px, wanted.time_in_force, wanted.post_only
+    # How large a rung is hangs on the size alone, and that is looked at by itself.
+    return *plain, wanted.good_till_ns, tuple(px for px, _ in wanted.rungs)
 
 
-def _ends_of(wanted: Decision | Slot) -> tuple[int, ...]:
-    return wanted.stop_px, wanted.stop_limit_px, wanted.take_px, wanted.until_ns
+def _ends_of(wanted: Decision | Slot) -> tuple[object, ...]:
+    plain = wanted.stop_px, wanted.stop_limit_px, wanted.take_px, wanted.until_ns
+    return *plain, wanted.trail_px, wanted.trail_ppm, wanted.trail_from_px, wanted.takes
 
 
 def _resize(
@@ -168,12 +143,14 @@ def _resize(
     if answer.view.position == 0:
         _go(turn, slot, answer, decision, instrument)
         return
-    turn.decide(msgspec.structs.replace(decision, action="resize"))
+    turn.decide(msgspec.structs.replace(decision, action="resize", taken=0))
     steer_slot(turn, slot.strategy, slot.symbol)
 
 
 def _is_other_size(turn: Pass, slot: Slot, target: Target, qty: int) -> bool:
     if target.kind == slot.kind and target.size == slot.size:
+        if slot.taken:  # What its takes have closed is not bought again.
+            return False
         return target.kind != "qty" and _differs(turn, slot, qty)
     return qty != slot.qty if target.kind == "qty" else _differs(turn, slot, qty)
 
@@ -184,7 +161,7 @@ def _differs(turn: Pass, slot: Slot, qty: int) -> bool:
 
 def _go(turn: Pass, slot: Slot, answer: Answer, decision: Decision, instrument: Instrument) -> None:
     """Decide, and order at once where nothing is in the way."""
-    if turn.shadows(slot.strategy) or _is_busy(turn, slot, answer):
+    if turn.shadows(slot.strategy) or _is_busy(turn, slot, answer) or decision.rungs:
         turn.decide(decision)
         steer_slot(turn, slot.strategy, slot.symbol)
         return
@@ -204,43 +181,12 @@ def _is_busy(turn: Pass, slot: Slot, answer: Answer) -> bool:
     return answer.view.position != 0 or any(not order.place.terminal for order in orders)
 
 
-def _decision(turn: Pass, answer: Answer, instrument: Instrument) -> Decision:
-    cast, target = answer.cast, answer.target
-    side: Side = "buy" if target.size > 0 else "sell"
-    against: Side = "sell" if target.size > 0 else "buy"
-    return Decision(
-        ts_event=turn.now_ns,
-        trace=turn.trace or trace_of(cast.name, answer.moment),
-        strategy=cast.name,
-        symbol=cast.symbol,
-        action="enter",
-        reason=target.why,
-        bar_open_ns=answer.bar_open_ns,
-        notes=answer.notes,
-        moment=answer.moment,
-        qty=signed_qty(turn, cast.offer, Wish.of(cast.symbol, target), instrument),
-        stop_px=trigger(target.stop, instrument, against) if target.stop else 0,
-        px_exp=instrument.px_exp,
-        qty_exp=instrument.qty_exp,
-        until_ns=target.expires,
-        limit_px=limit(target.limit, instrument, side) if target.limit else 0,
-        take_px=limit(target.take, instrument, against) if target.take else 0,
-        shadow=cast.shadow,
-        kind=target.kind,
-        size=target.size,
-        trigger_px=trigger(target.trigger, instrument, side) if target.trigger else 0,
-        stop_limit_px=limit(target.stop_limit, instrument, against) if target.stop_limit else 0,
-        time_in_force=target.tif,
-        post_only=target.post_only,
-    )
-
-
 def _obstacle(turn: Pass, decision: Decision, instrument: Instrument) -> str:
     strategy, symbol = decision.strategy, decision.symbol
-    if 0 < decision.until_ns <= turn.now_ns:
+    if any(0 < end_ns <= turn.now_ns for end_ns in (decision.until_ns, decision.good_till_ns)):
         return "its time is over before it begins"
     opponent = "" if decision.shadow else opposed(turn, strategy, instrument, decision.qty)
-    why_not = closed(turn, strategy, symbol) or opponent
+    why_not = closed(turn, strategy, symbol, decision.qty) or opponent
     return why_not or _too_small(turn, decision, instrument) or _triggers(turn, decision)
 
 

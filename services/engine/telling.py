@@ -2,9 +2,10 @@
 
 from schema.ledger import decimals, holdings
 from schema.lifecycle import State
+from schema.locks import ANY
+from schema.soundness import flaws
 from schema.strategy import Offer
 from schema.units import to_text
-from services.engine.gates import ANY
 from services.engine.line import Pass
 from services.engine.orders import slot_of
 from services.engine.roster import Roster
@@ -28,6 +29,7 @@ def audited(books: Books) -> Row:
             if not order.place.terminal and order.place.state is not State.INITIALIZED
         },
         "level": books.kill[0],
+        "flaws": flaws(books.ledger),
     }
 
 
@@ -64,14 +66,14 @@ def _running(turn: Pass, roster: Roster, offer: Offer) -> Row:
 
 def _symbol(turn: Pass, offer: Offer, symbol: str) -> Row:
     holding, slot = holding_of(turn, offer, symbol), slot_of(turn.books, offer.name, symbol)
-    lock = turn.books.locks.get(symbol) or turn.books.locks.get(ANY)
+    lock = turn.books.locks.against(symbol, ANY, turn.now_ns)
     return {
         "symbol": symbol,
         "position": to_text(holding.qty, holding.qty_exp) if holding else "0",
         "cost": to_text(holding.cost, holding.quote_exp) if holding else "0",
         "realized": to_text(holding.realized, holding.quote_exp) if holding else "0",
         "fees": to_text(holding.fees, holding.quote_exp) if holding else "0",
-        "locked": lock.why if lock and turn.now_ns < lock.until_ns else "",
+        "locked": lock.why if lock is not None else "",
         **_wants(slot),
     }
 
@@ -82,5 +84,7 @@ def _wants(slot: Slot) -> Row:
         "stop": to_text(slot.stop_px, slot.px_exp),
         "take": to_text(slot.take_px, slot.px_exp),
         "until_ns": slot.until_ns,
+        "trails": slot.trails,
+        "taken": f"{slot.taken} of {len(slot.takes)}" if slot.takes else "",
         "why": slot.why,
     }

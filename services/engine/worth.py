@@ -50,8 +50,9 @@ def tied_up(turn: Pass, offer: Offer, but: str) -> float:
 def _units(turn: Pass, offer: Offer, symbol: str) -> float:
     holding, slot = holding_of(turn, offer, symbol), turn.slot(offer.name, symbol)
     held = as_float(abs(holding.qty), holding.qty_exp) if holding is not None else 0.0
-    entry = turn.books.orders.get(slot.entry)
-    is_coming = slot.grows and (entry is None or not entry.place.terminal)
+    known = turn.books.orders
+    ends = [one in known and known[one].place.terminal for one in slot.entries or (slot.entry,)]
+    is_coming = slot.grows and not all(ends)
     return max(held, as_float(abs(slot.qty), slot.qty_exp)) if is_coming else held
 
 
