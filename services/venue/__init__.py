@@ -1,5 +1,5 @@
 """Plays an exchange on loopback: a market and an account of play money, as Binance offers them."""
 
 NAME = "venue"
-HEARS = ()
+HEARS = ("ingest.feed", "ingest.trade", "ingest.quote", "ingest.depth")
 SAYS = ()

@@ -23,6 +23,14 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
     locked: int = 0
 
 
+class Moved(msgspec.Struct, frozen=True, array_like=True):
+    """Money that came, or, below zero, went by other ways than trading."""
+
+    asset: str
+    amount: int
+    at_ms: int  # rising: it names the event
+
+
 class Terms(msgspec.Struct, frozen=True):
     """What the exchange charges, and what an account begins with."""
 

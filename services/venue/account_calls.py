@@ -28,7 +28,7 @@ class AccountCalls:
             "GET openOrderList": self._open_pairs,
             "GET allOrderList": self._all_pairs,
             "GET account": self._account,
-            "GET account/apiRestrictions": lambda _: statement.restrictions_row(),
+            "GET account/apiRestrictions": lambda params: statement.restrictions_row(params.key),
         }
 
     def _open_orders(self, params: Params) -> list[Json]:

@@ -36,6 +36,10 @@ class Admission:
         self._check_funds(order.asset, self._cost_of(order))
         return order
 
+    def filtered(self, ticket: Ticket) -> None:
+        """Refuse an order that does not pass the filters, beside all that is open now."""
+        self._check_standing(self._draft(ticket, self._records.next_order))
+
     def pair(self, ticket: PairTicket) -> tuple[Order, Order, int]:
         """Return the two orders that a ticket asks for and what they lock, or refuse them."""
         pairs.check_types(ticket)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
+from schema.units import fits, to_text
 from services.venue import matching
-from services.venue.account import Terms
+from services.venue.account import EXP, Terms
 from services.venue.admission import Admission
 from services.venue.clerk import Clerk, made_id
 from services.venue.columns import MINUTE_MS
@@ -39,6 +40,7 @@ class Desk:
         self.market = market
         self.terms = terms
         self.records = Records() if records is None else records
+        self._moved = False  # money, since the last drain
         self._clerk = Clerk(market, terms, self.records)
         self._admission = Admission(market, self.records)
         if records is None:
@@ -54,8 +56,9 @@ class Desk:
     def drain(self) -> Changes | None:
         """Return what happened since the last time, None when nobody needs to know."""
         reports = self._clerk.reports
-        if not reports:
+        if not reports and not self._moved:
             return None
+        self._moved = False
         self._clerk.reports = []
         batch, orders = self.records.drain(), self.records.orders
         legs = {pair.id: [orders[leg] for leg in pair.legs] for pair in batch.pairs}
@@ -94,11 +97,24 @@ class Desk:
             self._clerk.report("NEW", self._clerk.put(tied))
         return pair
 
+    def check_filters(self, ticket: Ticket) -> None:
+        """Refuse an order in another's place before anything is done: both count as open."""
+        self._admission.filtered(ticket)
+
     def cancel(self, order: Order, cancel_id: str = "") -> tuple[list[Order], str]:
         """Cancel an open order and its pair; return what was cancelled, and the cancel's own id."""
         assert order.open
         name = cancel_id or made_id("cancel", self.records.numbers)
         return self._clerk.cancel(order, name), name
+
+    def move(self, asset: str, amount: int) -> None:
+        """Let money come, or, below zero, go; ValueError for more than is free."""
+        free = self.records.account.free(asset)
+        if free + amount < 0:
+            raise ValueError(f"{to_text(free, EXP)} {asset} is free")
+        fits(free + amount)
+        self.records.move(asset, amount)
+        self._moved = True
 
     def limit_by(self, limit: Callable[[Order], int]) -> None:
         """Ask from now on how much of an order may trade at once."""
@@ -151,7 +167,7 @@ class Desk:
         self.records.at_ms = at_ms
         for buys in (True, False):
             spare = qty
-            for order in matching.in_turn(self.records.waiting(symbol), buys=buys):
+            for order in matching.in_turn(self._present(symbol), buys=buys):
                 got, ahead = matching.share(order, px, qty, spare)
                 spare -= got
                 if ahead != order.ahead:
@@ -160,6 +176,10 @@ class Desk:
                     moved = self.records.orders[order.id]
                     part = min(got, self._clerk.limit(moved))
                     self._clerk.fill(moved, order.px, part, maker=True)
-        for order in self.records.waiting(symbol):
+        for order in self._present(symbol):
             if not order.working and order.reached(px) and self.records.orders[order.id].open:
                 self._clerk.trigger(order)
+
+    def _present(self, symbol: str) -> list[Order]:
+        """Return the orders that a trade may meet; the tape of a desk never lags behind them."""
+        return self.records.waiting(symbol)

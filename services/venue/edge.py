@@ -14,10 +14,10 @@ from bus.house import House
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.settings import VenueSettings
-from schema.units import MS_NS, iso
-from services.venue.account import Terms, opening_of
+from schema.units import MS_NS, iso, to_int
+from services.venue.account import EXP, Terms, opening_of
 from services.venue.complaints import Complaints
-from services.venue.effects import FaultsTold, ObeyFaults, Served
+from services.venue.effects import FaultsTold, MoneyMoved, MoveMoney, ObeyFaults, Served
 from services.venue.faults import Asked, Faults
 from services.venue.faults_http import Outcome, after, asked_by, before
 from services.venue.faults_kinds import AFTER, BEFORE
@@ -27,9 +27,9 @@ from services.venue.listing import open_market
 from services.venue.market import Market
 from services.venue.requests import Requests, requests_path
 from services.venue.rest import Answer, Now, Rest
-from services.venue.sockets import Sockets
+from services.venue.sockets import Script, Sockets
 from services.venue.store import account_path
-from services.venue.teller import open_teller
+from services.venue.teller import Teller, open_teller
 
 HOST = "127.0.0.1"
 TICK_S = 0.05
@@ -40,17 +40,14 @@ FREE = Terms(0, 0)
 AHEAD_NS = 15_000_000_000
 WEIGHT_NS = 60_000_000_000
 ORDERS_NS = 10_000_000_000
-ORDER_CALLS = frozenset({"POST order", "POST order/oco", "POST orderList/oco"})
+ORDER_CALLS = frozenset(
+    {"POST order", "POST order/cancelReplace", "POST order/oco", "POST orderList/oco"}
+)
 SHUTDOWN_S = 0.5
 
 
-def open_exchange(house: House, clock: Clock) -> "Exchange | None":
-    """Return the exchange that the settings ask for; SettingsError when its files are damaged.
-
-    Where the market is the real one there is nothing to play, and the venue stands by.
-    """
-    if house.settings.mode != "local":
-        return None
+def open_exchange(house: House, clock: Clock) -> "Exchange":
+    """Return the exchange that the settings ask for; SettingsError when its files are damaged."""
     market, first_ns = open_market(house, clock.market_ns())
     venue, port = house.settings.venue, house.settings.ports.venue
     return Exchange(market, port, ledger_path(house.world_dir), first_ns, terms_of(venue))
@@ -94,7 +91,7 @@ class Exchange(Edge):
         self._faults.now_ms = lambda: bridge.clock.mono_ns() // MS_NS
         self._at_ms = self._now_ms()
         path = account_path(self._path.parent)
-        self._teller = open_teller(self._market, self._terms, path, self._at_ms, self._faults)
+        self._teller = self._opened(path)
         self._log = Requests(requests_path(self._path.parent))
         runner = web.AppRunner(
             self._application(),
@@ -107,6 +104,7 @@ class Exchange(Edge):
         try:
             self._keep(self._ahead_ns())
             self._teller.advance(self._at_ms)
+            await self._known(bridge)
             await self._listen(runner)
             bridge.ready(None)
             await self._keep_pace(bridge)
@@ -116,6 +114,12 @@ class Exchange(Edge):
             await runner.cleanup()
             self._log.close()
             self._teller.close()  # Not before the last request has been answered.
+
+    def _opened(self, path: Path) -> Teller:
+        return open_teller(self._market, self._terms, path, self._at_ms, self._faults)
+
+    async def _known(self, bridge: Bridge) -> None:
+        """Wait until there is a market to tell of; one that plays here is there at once."""
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 16)
@@ -175,6 +179,8 @@ class Exchange(Edge):
             await asyncio.sleep(slow.ms() / 1_000)
 
     async def perform(self, effect: Effect) -> Local:
+        if isinstance(effect, MoveMoney):
+            return self._move(effect)
         assert isinstance(effect, ObeyFaults), f"the venue performs no {type(effect).__name__}"
         told = obey(self._faults, effect.args)
         self._teller.look()
@@ -184,6 +190,16 @@ class Exchange(Edge):
             text=told.text,
             body=msgspec.json.encode(told),
         )
+
+    def _move(self, effect: MoveMoney) -> MoneyMoved:
+        asset, delta = effect.asset, effect.delta
+        self._tick()
+        try:
+            free = self._teller.move(asset, to_int(delta, EXP))
+        except ValueError as error:
+            return MoneyMoved(effect_id=effect.effect_id, ok=False, text=str(error))
+        text = f"{delta} {asset}: {free} {asset} is free now"
+        return MoneyMoved(effect_id=effect.effect_id, ok=True, text=text)
 
     def _shown(self, request: web.Request) -> Answer:
         path = request.path if request.method == "GET" else f"{request.method} {request.path}"
@@ -218,12 +234,11 @@ class Exchange(Edge):
     def _tick(self) -> None:
         now_ms = self._now_ms()
         if now_ms > self._at_ms:
-            self._sockets.emit(self._at_ms, now_ms, self._mute)
+            names = ("stale_quotes", "lost_depth", "bad_rows")
+            faults = Script(*(self._faults.of_symbol(name) for name in names))
+            self._sockets.emit(self._at_ms, now_ms, faults)
             self._at_ms = now_ms
             self._teller.advance(now_ms)
-
-    def _mute(self, symbol: str) -> bool:
-        return self._faults.touch("stale_quotes", symbol) is not None
 
     def _drop_all(self) -> None:
         self._sockets.drop_all()

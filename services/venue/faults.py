@@ -107,6 +107,10 @@ class Faults:
             return None
         return self.count(fault)
 
+    def of_symbol(self, name: str) -> Callable[[str], bool]:
+        """Return what says whether a fault concerns a symbol, and counts it."""
+        return lambda symbol: self.touch(name, symbol) is not None
+
     def count(self, fault: Fault) -> Fault:
         """Count one case of a fault; after its last one it is over."""
         self.hits[fault.name] = self.hits.get(fault.name, 0) + 1

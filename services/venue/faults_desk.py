@@ -34,9 +34,9 @@ class Hand:
         return None
 
     def _named(self, asked: Asked, fields: Mapping[str, str]) -> Order | None:
-        number = fields.get("orderId", "")
+        number = fields.get("orderId") or fields.get("cancelOrderId", "")
         order_id = int(number) if number.isdecimal() else None
-        client_id = fields.get("origClientOrderId")
+        client_id = fields.get("origClientOrderId") or fields.get("cancelOrigClientOrderId")
         if order_id is None and client_id is None:
             return None
         return self._desk.find(asked.symbol, order_id, client_id)

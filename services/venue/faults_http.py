@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.venue.faults import BAN, RATE, Asked, Fault, Faults
 from services.venue.faults_kinds import AFTER, BEFORE
+from services.venue.faults_sight import rows_in
 from services.venue.rest import ROOT, Answer
 
 PAGE = b"<html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>"
@@ -139,9 +140,9 @@ def _empty(outcome: Outcome, _: Fault) -> None:
 
 def _swap(outcome: Outcome, _: Fault) -> None:
     found = msgspec.json.decode(outcome.body)
-    if isinstance(found, dict) and "orderId" in found:
-        other = {"orderId": found["orderId"] + 1_000_000, "clientOrderId": OTHER}
-        outcome.body = msgspec.json.encode({**found, **other})
+    for row in rows_in(found):
+        row |= {"orderId": row["orderId"] + 1_000_000, "clientOrderId": OTHER}
+    outcome.body = msgspec.json.encode(found)
 
 
 SPOILS: Mapping[str, Callable[[Outcome, Fault], None]] = {

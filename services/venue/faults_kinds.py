@@ -11,7 +11,8 @@ from services.venue.private import ON_SOCKET
 
 Params = Mapping[str, int | str]
 
-PLACE = frozenset({"POST order", "POST order/oco", "POST orderList/oco"})
+REPLACE = "POST order/cancelReplace"
+PLACE = frozenset({"POST order", "POST order/oco", "POST orderList/oco", REPLACE})
 CANCEL = frozenset({"DELETE order", "DELETE openOrders", "DELETE orderList"})
 READ = frozenset(call for call in ON_SOCKET.values() if call.startswith("GET "))
 PUBLIC = frozenset(
@@ -41,6 +42,9 @@ class Kind(msgspec.Struct, frozen=True):
     lasts: bool = False  # a condition of some seconds; else so many cases
     params: Params = {}
 
+
+MARKET = frozenset({"lost_depth", "bad_rows"})
+"""What strikes the market alone, and never an order."""
 
 KINDS: dict[str, Kind] = {
     "lost_request": Kind("the connection is cut before a request is read", "place"),
@@ -93,6 +97,10 @@ KINDS: dict[str, Kind] = {
     "empty_body": Kind("the answer is empty", "place"),
     "wrong_order_answer": Kind("the answer is about another order", "place"),
     "stale_quotes": Kind("the market's streams stay open and say nothing", lasts=True),
+    "lost_depth": Kind("a change of the book is left out of the market's streams"),
+    "bad_rows": Kind(
+        "what cannot be true stands before each trade and top of the market's streams", lasts=True
+    ),
     "slow": Kind(
         "it takes so long, before it is done or after",
         "any",

@@ -24,6 +24,8 @@ LAG = "lagging_reads"
 LATE_FILL = "late_fill"
 LATE_CANCEL = "cancel_ack_without_final_fill"
 ENDS = frozenset({"CANCELED", "EXPIRED"})
+REPLACED = ("cancelResponse", "newOrderResponse")
+"""Rows of an order that was cancelled and of the one that took its place."""
 
 
 class Shadow:
@@ -151,4 +153,6 @@ def rows_in(found: Any) -> list[dict[str, Any]]:
         return []
     if "orderReports" in found:
         return rows_in(found["orderReports"])
+    if "newOrderResponse" in found:
+        return [row for part in REPLACED for row in rows_in(found[part])]
     return [found] if isinstance(found.get("orderId"), int) else []

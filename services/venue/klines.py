@@ -134,13 +134,17 @@ class Candles:
             bars.close.tolist(),
             bars.volume.tolist(),
             bars.count.tolist(),
-            self._minutes.get(symbol, day, self._sums),
+            self._sums_of(symbol, day),
             strict=True,
         )
         return [
             Kline(at, o, h, low, c, v, quote, n, taker, taker_quote, first)
             for at, o, h, low, c, v, n, (quote, taker, taker_quote, first) in columns
         ]
+
+    def _sums_of(self, symbol: str, day: int) -> list[tuple[int, int, int, int]]:
+        kept = self._market.settled
+        return self._minutes.get(symbol, day, self._sums) if kept else self._sums(symbol, day)
 
     def _sums(self, symbol: str, day: int) -> list[tuple[int, int, int, int]]:
         tape, count = self._market.day_tape(symbol, day), self._market.bars(symbol, day).count

@@ -43,6 +43,7 @@ class Market(ABC):
     facts: dict[str, Facts]  # by the exchange's id
     first_ms: int  # nothing is older
     end_ms: int | None = None  # nothing is newer; None: it goes on
+    settled = True  # a day is always the same; False: it grows, and none of it is kept
 
     def __init__(self) -> None:
         self._tapes: Recent[Tape] = Recent(TAPES_KEPT)

@@ -5,6 +5,7 @@ nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from services.venue import statement
 from services.venue.columns import Facts
@@ -12,9 +13,12 @@ from services.venue.desk import Desk
 from services.venue.orders import Order, Pair, PairTicket
 from services.venue.params import Params, Refusal
 from services.venue.payload import Json
+from services.venue.replace_calls import replace
 from services.venue.tickets import read_old_pair, read_order, read_pair, read_response
 
 Call = Callable[[Params], object]
+
+REPLACE = "POST order/cancelReplace"
 
 UNKNOWN = Refusal(-2011, "Unknown order sent.")
 NO_ORDER = Refusal(-2013, "Order does not exist.")
@@ -32,6 +36,7 @@ class OrderCalls:
             "POST order/test": self._test,
             "GET order": self._show,
             "DELETE order": self._cancel,
+            REPLACE: partial(replace, desk),
             "DELETE openOrders": self._cancel_all,
             "POST orderList/oco": self._place_pair,
             "POST order/oco": self._place_old_pair,

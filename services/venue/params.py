@@ -21,17 +21,27 @@ _SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
 class Refusal(Exception):  # noqa: N818 - not a failure of ours: it becomes an answer
     """A request that the exchange does not take."""
 
-    def __init__(self, code: int, msg: str, status: int = 400) -> None:
+    def __init__(
+        self, code: int, msg: str, status: int = 400, data: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(code, msg)
         self.code = code
         self.msg = msg
         self.status = status
+        self.data = data  # What was done all the same, part by part.
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What it says, as it is written."""
+        said: dict[str, object] = {"code": self.code, "msg": self.msg}
+        return said if self.data is None else {**said, "data": self.data}
 
 
 class Params:
     """The parameters of one request; those that nobody reads are refused at the end."""
 
-    def __init__(self, query: Mapping[str, str]) -> None:
+    def __init__(self, query: Mapping[str, str], key: str = "") -> None:
+        self.key = key  # of whoever asks
         self._query = query
         self._read: set[str] = set()
         self.weight = 1

@@ -19,6 +19,7 @@ ON_SOCKET = {
     "order.test": "POST order/test",
     "order.status": "GET order",
     "order.cancel": "DELETE order",
+    "order.cancelReplace": "POST order/cancelReplace",
     "orderList.place": "POST order/oco",
     "orderList.place.oco": "POST orderList/oco",
     "orderList.status": "GET orderList",
@@ -58,7 +59,7 @@ class Private:
 
     def obey(self, call: str, signed: signing.Signed, wall_ms: int) -> tuple[object, int]:
         """Return the result and the weight of a call; Refusal when it is not taken."""
-        params = Params(signed.fields)
+        params = Params(signed.fields, signed.key)
         signing.check(signed, params, wall_ms)
         params.ignore("apiKey", "returnRateLimits")
         found = self._calls[call](params)

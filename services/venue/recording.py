@@ -34,7 +34,7 @@ class Recorded:
             np.array(raw.qty, np.int64) // self._qty_unit,
             np.array(raw.maker, np.bool_),
         )
-        self.bars = _bars(self.tape)
+        self.bars = bars_of(self.tape)
         self._raw = raw
         self._top_ms = [at_ms for at_ms, *_ in raw.tops]
         self._depth_ms = [depth.at_ms for depth in raw.depths]
@@ -138,7 +138,11 @@ def _exponent(numbers: Ints) -> int:
     return exp
 
 
-def _bars(tape: Tape) -> Bars:
+def bars_of(tape: Tape) -> Bars:
+    """Return the minutes of a tape, without those in which nothing was traded."""
+    if not len(tape):
+        nothing: Ints = np.zeros(0, np.int64)
+        return Bars(*(nothing,) * 7)
     opens, starts, count = np.unique(
         tape.at_ms // MINUTE_MS * MINUTE_MS, return_index=True, return_counts=True
     )

@@ -5,14 +5,21 @@ records are their fold: a batch holds whole new values, so applying it is puttin
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from services.venue.account import Account, Balance
+from services.venue.account import Account, Balance, Moved
 from services.venue.orders import Fill, Order, Pair
 
 CHUNK = 4096
+
+
+def symbol_of(order: Order) -> str:
+    """Return the symbol of an order with its two assets apart: it locks one of them."""
+    if order.buys:
+        return f"{order.symbol.removesuffix(order.asset)}/{order.asset}"
+    return f"{order.asset}/{order.symbol.removeprefix(order.asset)}"
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -24,6 +31,9 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     orders: list[Order]
     pairs: list[Pair]
     fills: list[Fill]
+    marks: Mapping[str, int] = {}  # newest trade of the exchange's tape that was matched, by symbol
+    cursors: Mapping[int, int] = {}  # of each stream that is heard: what lies before is matched
+    moves: Sequence[Moved] = ()
 
 
 class Records:
@@ -32,10 +42,13 @@ class Records:
     def __init__(self) -> None:
         self.at_ms = 0
         self.numbers = 0
+        self.marks: dict[str, int] = {}
+        self.cursors: dict[int, int] = {}
         self.account = Account()
         self.orders: dict[int, Order] = {}
         self.pairs: dict[int, Pair] = {}
         self.fills: dict[int, Fill] = {}
+        self.moves: list[Moved] = []  # deposits and withdrawals, the oldest first
         self.open: dict[str, dict[int, Order]] = {}
         self._ids: dict[str, list[int]] = {}  # of a symbol's orders, rising
         self._fill_ids: dict[str, list[int]] = {}
@@ -44,6 +57,7 @@ class Records:
         self._changed_orders: dict[int, None] = {}
         self._changed_pairs: dict[int, None] = {}
         self._new_fills: list[Fill] = []
+        self._new_moves: list[Moved] = []
 
     @property
     def next_order(self) -> int:
@@ -82,6 +96,16 @@ class Records:
         self._of_order.setdefault(fill.order_id, []).append(fill.id)
         self._new_fills.append(fill)
 
+    def move(self, asset: str, amount: int) -> None:
+        """Let money come, or go, by other ways than trading."""
+        last_ms = self.moves[-1].at_ms if self.moves else 0
+        self.account.receive(asset, amount)
+        self._put_move(Moved(asset, amount, max(self.at_ms, last_ms + 1)))
+
+    def _put_move(self, moved: Moved) -> None:
+        self.moves.append(moved)
+        self._new_moves.append(moved)
+
     def waiting(self, symbol: str) -> list[Order]:
         """Return a symbol's open orders."""
         return list(self.open.get(symbol, {}).values())
@@ -92,6 +116,10 @@ class Records:
             (order for waiting in self.open.values() for order in waiting.values()),
             key=lambda order: order.id,
         )
+
+    def traded(self) -> list[str]:
+        """Return every symbol that there was an order in, as the house writes it."""
+        return [symbol_of(self.orders[ids[0]]) for ids in self._ids.values()]
 
     def named(self, symbol: str, client_id: str) -> Order | None:
         """Return the newest order with a client id."""
@@ -134,6 +162,9 @@ class Records:
             [self.orders[order_id] for order_id in self._changed_orders],
             [self.pairs[pair_id] for pair_id in self._changed_pairs],
             self._new_fills,
+            dict(self.marks),
+            dict(self.cursors),
+            tuple(self._new_moves),
         )
         self._forget_changes()
         return batch
@@ -141,6 +172,8 @@ class Records:
     def apply(self, batch: Batch) -> None:
         """Put a batch of the log in place."""
         self.at_ms, self.numbers = batch.at_ms, batch.numbers
+        self.marks.update(batch.marks)
+        self.cursors.update(batch.cursors)
         self.account.balances.update(batch.balances)
         for order in batch.orders:
             self.put(order)
@@ -148,6 +181,8 @@ class Records:
             self.put_pair(pair)
         for fill in batch.fills:
             self.put_fill(fill)
+        for moved in batch.moves:
+            self._put_move(moved)
         self._forget_changes()
 
     def whole(self) -> Iterator[Batch]:
@@ -157,8 +192,18 @@ class Records:
         for start in range(0, max(len(orders), len(fills), len(pairs), 1), CHUNK):
             part = slice(start, start + CHUNK)
             balances = {} if start else self.account.balances
-            yield Batch(self.at_ms, self.numbers, balances, orders[part], pairs[part], fills[part])
+            yield Batch(
+                self.at_ms,
+                self.numbers,
+                balances,
+                orders[part],
+                pairs[part],
+                fills[part],
+                self.marks,
+                self.cursors,
+                () if start else self.moves,
+            )
 
     def _forget_changes(self) -> None:
-        self.account.changed = {}
+        self.account.changed, self._new_moves = {}, []
         self._changed_orders, self._changed_pairs, self._new_fills = {}, {}, []

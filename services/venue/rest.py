@@ -18,6 +18,9 @@ from services.venue.rolling import RollingDay
 ROOT = "/api/v3/"
 Rows = list[object]
 
+DEPTH_WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
+"""What a book of so many levels costs."""
+
 
 class Now(msgspec.Struct, frozen=True):
     """The time of an answer: the market's, the last book that was emitted, the wall's."""
@@ -133,7 +136,7 @@ class Rest:
     def _depth(self, params: Params, now: Now) -> object:
         facts = params.symbol(self._market.facts)
         limit = params.limit(100, 5000)
-        params.weight = 5 if limit <= 100 else 50
+        params.weight = next(weight for most, weight in DEPTH_WEIGHTS if limit <= most)
         book = self._market.book(facts.id, now.book_ms)
         return {
             "lastUpdateId": book.update_id,
@@ -204,5 +207,4 @@ def _one_or_all(found: Rows, *, alone: bool) -> object:
 
 def refused(refusal: Refusal) -> Answer:
     """Return the answer to a request that is not taken."""
-    body = msgspec.json.encode({"code": refusal.code, "msg": refusal.msg})
-    return Answer(refusal.status, body)
+    return Answer(refusal.status, msgspec.json.encode(refusal.body))

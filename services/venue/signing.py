@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEYS, PLAY_SECRET
 from services.venue.params import Params, Refusal
 
 AHEAD_MS = 1_000
@@ -53,7 +53,7 @@ def check(signed: Signed, params: Params, wall_ms: int) -> None:
     """Refuse a request that is not signed, or whose time is over or still to come."""
     if not signed.key:
         raise Refusal(-2014, "API-key format invalid.", UNAUTHORIZED)
-    if not hmac.compare_digest(signed.key.encode(), PLAY_KEY.encode()):
+    if signed.key not in PLAY_KEYS:
         msg = "Invalid API-key, IP, or permissions for action."
         raise Refusal(-2015, msg, UNAUTHORIZED)
     params.must("timestamp", "signature")

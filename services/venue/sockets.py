@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 from aiohttp import WSMsgType, web
 
+from services.venue.faults_rows import SPOILED, Spoiler
 from services.venue.live import Live, Stream, stream_of
 from services.venue.market import Market
 from services.venue.subscriptions import Wanted, obey
@@ -21,6 +22,25 @@ OUTBOX_BYTES = 4 << 20
 MESSAGE_BYTES = 1 << 16
 PING_S = 20.0
 CLOSE_S = 0.2
+
+
+Says = Callable[[str], bool]
+"""Says something of a symbol, by its id."""
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+class Script(NamedTuple):
+    """Which symbols say nothing, lose changes of their book, or say what cannot be true."""
+
+    mute: Says = _never
+    loses: Says = _never
+    spoils: Says = _never
+
+
+WELL = Script()
 
 
 class Client:
@@ -121,6 +141,7 @@ class Sockets(Crowd[Client]):
         super().__init__()
         self._market = market
         self._live = Live(market)
+        self._spoiler = Spoiler()
         self._known: dict[str, Stream | None] = {}
         self.events = 0
 
@@ -130,17 +151,19 @@ class Sockets(Crowd[Client]):
         in_query = [name for name in request.query.get("streams", "").split("/") if name]
         return await self.hold(Client(request, in_path + in_query, wrapped=bool(in_query)))
 
-    def emit(
-        self, after_ms: int, until_ms: int, mute: Callable[[str], bool] = lambda _: False
-    ) -> None:
-        """Queue what happened in (after, until] for everybody who wants it, but not of the mute."""
+    def emit(self, after_ms: int, until_ms: int, faults: Script = WELL) -> None:
+        """Queue what happened in (after, until] for everybody who wants it, but not of the mute.
+
+        A symbol that loses something is asked for each change of its book, and one that is spoiled
+        for each of its trades and tops.
+        """
         by_stream: dict[str, list[Client]] = {}
         for client in self.clients:
             for name in client.wanted:
                 by_stream.setdefault(name, []).append(client)
         for name, clients in by_stream.items():
-            if (stream := self._stream(name)) is not None and not mute(stream.facts.id):
-                self._tell(stream, clients, after_ms, until_ms)
+            if (stream := self._stream(name)) is not None and not faults.mute(stream.facts.id):
+                self._tell(stream, clients, (after_ms, until_ms), faults)
 
     def _stream(self, name: str) -> Stream | None:
         if name not in self._known:
@@ -149,12 +172,21 @@ class Sockets(Crowd[Client]):
             self._known[name] = stream_of(name, self._market.facts)
         return self._known[name]
 
-    def _tell(self, stream: Stream, clients: list[Client], after_ms: int, until_ms: int) -> None:
-        for event in self._live.events(stream, after_ms, until_ms):
+    def _tell(
+        self, stream: Stream, clients: list[Client], span_ms: tuple[int, int], faults: Script
+    ) -> None:
+        symbol = stream.facts.id
+        for event in self._live.events(stream, *span_ms):
+            if stream.kind == "depth" and faults.loses(symbol):
+                continue
+            if stream.kind in SPOILED and faults.spoils(symbol):
+                self._put(stream, clients, self._spoiler.before(event))
             self.events += 1
-            plain = msgspec.json.encode(event)
-            for client in clients:
-                client.put(_wrapped(stream.name, plain) if client.wrapped else plain)
+            self._put(stream, clients, msgspec.json.encode(event))
+
+    def _put(self, stream: Stream, clients: list[Client], plain: bytes) -> None:
+        for client in clients:
+            client.put(_wrapped(stream.name, plain) if client.wrapped else plain)
 
 
 def _wrapped(name: str, plain: bytes) -> bytes:

@@ -1,8 +1,8 @@
-"""What the venue's core remembers: the figures of its edge. Its market needs no memory."""
+"""What the venue's core remembers: the figures of its edge, which has market and account."""
 
 import msgspec
 
-from services.venue.effects import Served
+from services.venue.effects import Followed, Served
 
 
 class Windows(msgspec.Struct):
@@ -10,4 +10,9 @@ class Windows(msgspec.Struct):
 
     served: Served = msgspec.field(
         default_factory=lambda: Served(requests=0, refused=0, sockets=0, events=0, dropped=0)
+    )
+    followed: Followed = msgspec.field(
+        default_factory=lambda: Followed(
+            effect_id="", open=0, closed=0, why="ingest said nothing yet"
+        )
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.venue.account import EXP, Balance, Terms
+from schema.setting_types import PLAY_KEY_WITHDRAWS
+from services.venue.account import EXP, Balance, Moved, Terms
 from services.venue.columns import Facts
 from services.venue.orders import PRICED, STOPPED, Fill, Order, Pair, Report
 from services.venue.payload import Json, text
@@ -172,13 +173,13 @@ def account_row(terms: Terms, balances: Mapping[str, Balance], at_ms: int) -> Js
     }
 
 
-def restrictions_row() -> Json:
-    """Return what the key may do: trade, and never withdraw."""
+def restrictions_row(key: str) -> Json:
+    """Return what a key may do: trade, and withdraw if it is the one for that."""
     return {
         "ipRestrict": True,
         "createTime": 0,
         "enableReading": True,
-        "enableWithdrawals": False,
+        "enableWithdrawals": key == PLAY_KEY_WITHDRAWS,
         "enableInternalTransfer": False,
         "enableMargin": False,
         "enableFutures": False,
@@ -242,6 +243,17 @@ def _executed(facts: Facts, fill: Fill | None) -> Json:
         "t": fill.id if fill else -1,
         "m": bool(fill and fill.maker),
         "M": False,
+    }
+
+
+def moved_event(moved: Moved) -> Json:
+    """Return what came or went by other ways than trading as `balanceUpdate` says it."""
+    return {
+        "e": "balanceUpdate",
+        "E": moved.at_ms,
+        "a": moved.asset,
+        "d": money(moved.amount),
+        "T": moved.at_ms,
     }
 
 

@@ -9,13 +9,14 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from services.venue.account import Terms
+from schema.units import to_text
+from services.venue.account import EXP, Terms
 from services.venue.columns import DAY_MS
 from services.venue.desk import Desk
 from services.venue.faults import Asked, Faults
 from services.venue.faults_desk import Hand
 from services.venue.faults_hidden import Hidden
-from services.venue.faults_kinds import CANCEL
+from services.venue.faults_kinds import CANCEL, REPLACE
 from services.venue.faults_sight import Sight
 from services.venue.market import Market
 from services.venue.private import Private
@@ -30,8 +31,9 @@ Tick = Callable[[], int]
 class Teller:
     """Serves one desk, and keeps its log."""
 
-    def __init__(self, desk: Desk, log: Log, faults: Faults) -> None:
+    def __init__(self, desk: Desk, log: Log, faults: Faults, mark_ms: int = DAY_MS) -> None:
         self._desk = desk
+        self._mark_ms = mark_ms
         self._log = log
         self._private = Private(desk)
         self._stream = UserStream(self._private, desk.market.facts, faults)
@@ -56,6 +58,12 @@ class Teller:
         if self._faults.look("dead_stream") is not None:
             self._stream.drop_all()
 
+    def move(self, asset: str, amount: int) -> str:
+        """Let money come or go, keep and tell it; return what is free then."""
+        self._desk.move(asset, amount)
+        self._keep()
+        return to_text(self._desk.records.account.free(asset), EXP)
+
     def serves(self, request: web.Request) -> str | None:
         """Return the signed call that a request makes, None when it makes none."""
         return self._private.call_of(request.method, request.path)
@@ -66,7 +74,7 @@ class Teller:
         query = request.raw_path.partition("?")[2]
         key = request.headers.get("X-MBX-APIKEY", "")
         wall_ms = tick()
-        if call in CANCEL:
+        if call in CANCEL or call == REPLACE:
             self._race(asked, dict(parse_qsl(f"{query}&{body}")))
         private = self._sight.private(call, self._private)
         found = private.rest(call, key, query, body, wall_ms)
@@ -135,7 +143,7 @@ class Teller:
 
     def _mark(self) -> None:
         # What waits is followed along the tape again after a kill; not from too far back.
-        if self._desk.at_ms - self._logged_ms > DAY_MS:
+        if self._desk.at_ms - self._logged_ms > self._mark_ms:
             batch = self._desk.records.drain()
             self._log.append(batch)
             self._sight.keep(batch)

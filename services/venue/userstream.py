@@ -123,13 +123,14 @@ class UserStream(Crowd[Caller]):
 
 def events_of(changes: Changes, facts: Mapping[str, Facts]) -> list[Json]:
     """Return what happened as the stream says it: orders, their pairs, and then the money."""
-    at_ms = changes.reports[-1].at_ms
+    at_ms = changes.reports[-1].at_ms if changes.reports else changes.batch.at_ms
     events = [
         statement.report_event(facts[report.order.symbol], report) for report in changes.reports
     ]
     events += [
         statement.pair_event(pair, changes.legs[pair.id], at_ms) for pair in changes.batch.pairs
     ]
+    events += [statement.moved_event(moved) for moved in changes.batch.moves]
     if changes.batch.balances:
         events.append(statement.position_event(changes.batch.balances, at_ms))
     return events
@@ -141,5 +142,5 @@ def _plain(raw: msgspec.Raw) -> str:
 
 
 def _error(request_id: int | str | None, refusal: Refusal) -> bytes:
-    error = {"code": refusal.code, "msg": refusal.msg}
-    return msgspec.json.encode({"id": request_id, "status": refusal.status, "error": error})
+    told = {"id": request_id, "status": refusal.status, "error": refusal.body}
+    return msgspec.json.encode(told)
