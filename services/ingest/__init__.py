@@ -2,4 +2,11 @@
 
 NAME = "ingest"
 HEARS = ("gateway.order",)
-SAYS = ("ingest.trade", "ingest.quote", "ingest.depth", "ingest.bar", "ingest.feed")
+SAYS = (
+    "ingest.trade",
+    "ingest.quote",
+    "ingest.depth",
+    "ingest.bar",
+    "ingest.feed",
+    "ingest.sofar",
+)

@@ -9,8 +9,10 @@ when the history begins inside of them.
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import (
     MINUTE_NS,
     MS_NS,
@@ -21,10 +23,12 @@ from schema.units import (
     quote_exp,
     quote_volume,
 )
+from services.ingest.buckets import Bucket
 from services.ingest.effects import RawBar
+from services.ingest.kept import LONGER
 from services.ingest.line import Pass
 from services.ingest.numbers import read, trace_of
-from services.ingest.state import LONGER, Bucket, Feed
+from services.ingest.state import Feed
 
 
 def close_bars(turn: Pass) -> None:
@@ -36,7 +40,7 @@ def close_bars(turn: Pass) -> None:
     frontier_ns = max(bar_open_ns(feed.last_ns, "1m"), line.complete_ns, line.rest_ns)
     for minute in sorted(feed.minutes):
         if minute + MINUTE_NS <= frontier_ns:
-            _say_minute(turn, minute, partial(_minute_bar, feed, feed.minutes[minute]))
+            _say_minute(turn, minute, partial(minute_bar, feed, feed.minutes[minute]))
     _close_frames(turn, frontier_ns)
 
 
@@ -45,7 +49,7 @@ def say_fetched(turn: Pass, rows: tuple[RawBar, ...]) -> None:
     for row in rows:
         open_ns = row[0] * MS_NS
         if open_ns >= turn.feed.covered_ns and row[5].strip("0."):
-            _say_minute(turn, open_ns, partial(_fetched_bar, turn.feed, row))
+            _say_minute(turn, open_ns, partial(fetched_bar, turn.feed, row))
 
 
 def next_close_ns(feed: Feed) -> int:
@@ -57,11 +61,12 @@ def next_close_ns(feed: Feed) -> int:
 
 def _say_minute(turn: Pass, open_ns: int, make: Callable[[], Bar]) -> None:
     _close_frames(turn, open_ns)
-    _say(turn, "1m", open_ns, make)
+    say_bar(turn, "1m", open_ns, make)
     _close_frames(turn, open_ns + MINUTE_NS)
 
 
-def _say(turn: Pass, timeframe: str, open_ns: int, make: Callable[[], Bar]) -> None:
+def say_bar(turn: Pass, timeframe: str, open_ns: int, make: Callable[[], Bar]) -> None:
+    """Say a bar that is made now; where it cannot be made, the feed has a defect."""
     # A sum beyond 64 bits would come again at every start: the feed halts, and ingest lives.
     try:
         bar = make()
@@ -75,17 +80,21 @@ def _close_frames(turn: Pass, frontier_ns: int) -> None:
     for name in LONGER:
         bucket = turn.feed.frames.get(name)
         if bucket is not None and bucket.open_ns + TIMEFRAMES_NS[name] <= frontier_ns:
-            make = partial(_bar, turn.feed, name, bucket, bucket.turnover)
-            _say(turn, name, bucket.open_ns, make)
+            make = partial(bar_of, turn.feed, name, bucket, bucket.turnover)
+            say_bar(turn, name, bucket.open_ns, make)
 
 
-def _minute_bar(feed: Feed, bucket: Bucket) -> Bar:
+def minute_bar(feed: Feed, bucket: Bucket) -> Bar:
+    """Return the bar of a minute of trades."""
+    if bucket.open_ns == feed.lacks_ns:
+        bucket = msgspec.structs.replace(bucket, whole=False)
     exp = feed.px_exp + feed.qty_exp
     money = quote_volume(bucket.turnover, exp, quote_exp(feed.px_exp, feed.qty_exp))
-    return _bar(feed, "1m", bucket, money)
+    return bar_of(feed, "1m", bucket, money)
 
 
-def _bar(feed: Feed, timeframe: str, bucket: Bucket, money: int) -> Bar:
+def bar_of(feed: Feed, timeframe: str, bucket: Bucket, money: int) -> Bar:
+    """Return a bar with so much of the quote asset in it."""
     return Bar(
         ts_event=bucket.open_ns + TIMEFRAMES_NS[timeframe],
         trace=bucket.trace,
@@ -103,10 +112,15 @@ def _bar(feed: Feed, timeframe: str, bucket: Bucket, money: int) -> Bar:
         qty_exp=feed.qty_exp,
         quote_exp=quote_exp(feed.px_exp, feed.qty_exp),
         source=bucket.source,
+        first_trade_id=max(0, bucket.first_id),
+        last_trade_id=max(0, bucket.last_id),
+        whole=bucket.whole,
+        revision=bucket.revision,
     )
 
 
-def _fetched_bar(feed: Feed, row: RawBar) -> Bar:
+def fetched_bar(feed: Feed, row: RawBar) -> Bar:
+    """Return the exchange's own bar of a minute."""
     open_ms, *texts, trades = row
     open_px, high, low, close, volume, turnover = texts
     prices, px_exp = read((open_px, high, low, close), feed.px_exp)

@@ -1,11 +1,17 @@
 """A ban of the exchange's: whoever of the house earned it, it is said here, kept, and obeyed."""
 
+import msgspec
+
 from bus.service import Said
+from schema.house import Command, CommandDone
 from schema.market import FeedBudget
 from schema.orders import AccountSnapshot, RequestWeight
 from schema.units import MS_NS
 from services.ingest.effects import BudgetMet, Obey
 from services.ingest.state import Spent
+
+UNTIL_DIGITS = 13
+"""Of a time in ms, up to the year 2286."""
 
 
 def apply(spent: Spent, told: FeedBudget) -> None:
@@ -41,3 +47,21 @@ def hear(spent: Spent, told: RequestWeight | AccountSnapshot, now_ns: int) -> li
     used = told.used if isinstance(told, RequestWeight) else 0
     said = meet(spent, BudgetMet(used=used, retry_wall_ms=-(-told.retry_after_ns // MS_NS)), now_ns)
     return [*said, obeying(Spent(retry_after_ns=told.retry_after_ns))]
+
+
+def told(spent: Spent, command: Command, now_ns: int) -> list[Said]:
+    """Answer whoever asks the exchange by hand: the ban that he must obey, or take his as one's."""
+    match command.args:
+        case ():
+            until_ms = -(-spent.retry_after_ns // MS_NS)
+            body = msgspec.json.encode({"limit": spent.limit, "retry_wall_ms": until_ms})
+            done = CommandDone(request_id=command.request_id, ok=True, text="", body=body)
+            return [done]
+        case (until,) if until.isascii() and until.isdecimal() and len(until) <= UNTIL_DIGITS:
+            met = BudgetMet(used=0, retry_wall_ms=int(until))
+            said = meet(spent, met, now_ns)
+            until_ns = max(spent.retry_after_ns, int(until) * MS_NS)
+            done = CommandDone(request_id=command.request_id, ok=True, text="it is obeyed")
+            return [*said, obeying(Spent(retry_after_ns=until_ns)), done]
+    text = "expected `budget`, or `budget UNTIL` in ms of wall time"
+    return [CommandDone(request_id=command.request_id, ok=False, text=text)]

@@ -1,15 +1,14 @@
 """The exchange, through unmodified ccxt.
 
-A session is one ccxt instance with one socket for each symbol's trades and one for all quotes. Any
-failure of any of them ends the whole session and the next one begins after a pause, so that there
-is one way back. What was missed meanwhile the core finds by trade ids and fetches. No key is read:
-everything here is public.
+A session is one ccxt instance with one socket for each symbol's trades, one for all quotes and one
+for all books. Any failure of any of them ends the whole session and the next one begins after a
+pause, so that there is one way back. What was missed meanwhile the core finds by trade ids and
+fetches. No key is read: everything here is public.
 """
 
 import asyncio
 from collections.abc import Awaitable
 from typing import Any, assert_never
-from urllib.parse import urlencode
 
 import aiohttp
 
@@ -18,45 +17,41 @@ from bus.narrow import narrow
 from bus.service import Bridge, Edge
 from schema.head import Effect, Local
 from schema.settings import Settings
-from schema.units import MINUTE_NS, MS_NS
 from services.ingest.edge_budget import Budget
+from services.ingest.edge_depth import fetch_depth, next_changes, symbols_by_id
+from services.ingest.edge_fetch import fetch_bars, fetch_trades
 from services.ingest.edge_listing import Entries, begin, reload
-from services.ingest.edge_session import open_binance
+from services.ingest.edge_offset import Offset
+from services.ingest.edge_session import BarredError, open_binance, place_of
 from services.ingest.effects import (
-    NONE,
+    AskTime,
     Connected,
     FetchBars,
-    FetchedBars,
-    FetchedTrades,
+    FetchDepth,
     FetchTrades,
     Listed,
     LiveTrades,
     Obey,
     Obeyed,
     Offline,
-    RawTrade,
     Redial,
     Redialed,
+    TimeAsked,
 )
-from services.ingest.rows import fetched_bar, fetched_trade, live_quote, live_trade
+from services.ingest.rows import live_quote, live_trade
 
 with narrow():
     from ccxt.base.errors import (
-        AuthenticationError,
         BaseError,
         NetworkError,
     )
 
-PAGE = 1_000
-RECENT = 100
-"""Of the newest trades; most gaps are shorter, and the answer comes from the exchange's memory."""
-
 PAUSE_S = 0.2
 PAUSE_MAX_S = 5.0
+PAUSE_BARRED_S = 60.0
 PATIENCE_S = 10.0
 """A socket that does not stand after this long is dialled anew."""
 
-HISTORICAL_COST = 5  # weight 25 in ccxt's units of 0.2
 FAILURES = (BaseError, aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -72,6 +67,8 @@ class Binance(Edge):
         self._symbols = list(settings.ingest.symbols or settings.venue.symbol)
         self._exchange: Any = None
         self._redial = asyncio.Event()
+        self._barred = False
+        self._offset = Offset()
         self._budget = Budget(settings.ingest.weight_share)
 
     async def run(self, bridge: Bridge) -> None:
@@ -92,7 +89,7 @@ class Binance(Edge):
             bridge.note("session.ended", reason=reason)
             if bridge.clock.mono_ns() - began_ns > PATIENCE_S * 1e9:
                 pause_s = PAUSE_S
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(PAUSE_BARRED_S if self._barred else pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
     async def perform(self, effect: Effect) -> Local:
@@ -102,7 +99,10 @@ class Binance(Edge):
         if isinstance(effect, Redial):
             self._redial.set()
             return Redialed(effect_id=effect.effect_id, symbol=effect.symbol)
-        assert isinstance(effect, FetchTrades | FetchBars)
+        if isinstance(effect, AskTime):
+            self._offset.want()
+            return TimeAsked(effect_id=effect.effect_id, symbol=effect.symbol)
+        assert isinstance(effect, FetchTrades | FetchBars | FetchDepth)
         exchange = self._exchange
         if exchange is None:
             raise EdgeError("no session with the exchange", "It is tried again by itself")
@@ -111,31 +111,47 @@ class Binance(Edge):
         except FAILURES as error:
             raise EdgeError(_said_by(error), "It is tried again by itself") from error
 
-    async def _fetch(self, exchange: Any, effect: FetchTrades | FetchBars) -> Local:
+    async def _fetch(self, exchange: Any, effect: FetchTrades | FetchBars | FetchDepth) -> Local:
         match effect:
             case FetchTrades():
-                return await _fetch_trades(exchange, effect)
+                return await fetch_trades(exchange, effect, self._bridge.hear)
             case FetchBars():
-                return await _fetch_bars(exchange, effect)
+                return await fetch_bars(exchange, effect, self._bridge.hear)
+            case FetchDepth():
+                return await fetch_depth(exchange, effect, self._bridge.clock.wall_ns)
             case _:
                 assert_never(effect)
 
     async def _session(self) -> str:
         self._redial.clear()
-        reason = ""
+        self._barred, reason = False, ""
         exchange = open_binance(self._settings, self._budget)
         try:
             await begin(exchange, self._symbols, self._hear_listing)
             self._exchange = exchange
             await self._watch(exchange)
         except* FAILURES as group:
-            reason = _said_by(_first(group))
+            reason = self._cured(_first(group))
         except* EdgeError as group:
+            self._barred = isinstance(_first(group), BarredError)
             reason = str(_first(group))
         finally:
             self._exchange = None
             await exchange.close()
         return reason
+
+    def _cured(self, error: BaseException) -> str:
+        reason = _said_by(error)
+        if not isinstance(error.__cause__ or error, aiohttp.ClientConnectorError):
+            return reason
+        place = place_of(self._settings)
+        who, cure = (
+            "the exchange",
+            "the way to the internet, or name a stand-in in `exchange.url`",
+        )
+        if place:
+            who, cure = f"what plays the exchange at {place}", "whether it runs"
+        return f"{who} cannot be reached: look at {cure}; it is tried again by itself ({reason})"
 
     async def _hear_listing(self, found: Entries) -> None:
         await self._bridge.hear(Listed(markets=found))
@@ -146,7 +162,11 @@ class Binance(Edge):
                 if symbol in exchange.markets:
                     tasks.create_task(self._follow_trades(exchange, symbol))
             tasks.create_task(self._follow_quotes(exchange))
+            if self._settings.ingest.depth:
+                tasks.create_task(self._follow_depth(exchange))
             tasks.create_task(self._attend(exchange))
+            tasks.create_task(self._follow_odd(exchange))
+            tasks.create_task(self._offset.keep(exchange, self._bridge))
             tasks.create_task(reload(exchange, self._symbols, self._hear_listing))
 
     async def _attend(self, exchange: Any) -> None:
@@ -181,57 +201,21 @@ class Binance(Edge):
                         live_quote(symbol, ticker["info"], self._bridge.clock.wall_ns())
                     )
 
+    async def _follow_odd(self, exchange: Any) -> None:
+        """Tell the core what was kept from ccxt."""
+        while True:
+            await self._bridge.hear(await exchange.gate.next())
+
+    async def _follow_depth(self, exchange: Any) -> None:
+        listed = [symbol for symbol in self._symbols if symbol in exchange.markets]
+        names, wall_ns = symbols_by_id(exchange, listed), self._bridge.clock.wall_ns
+        while True:
+            for change in await _watched(next_changes(exchange, names, wall_ns)):
+                await self._bridge.hear(change)
+
 
 def _said_by(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:200]
-
-
-async def _fetch_trades(exchange: Any, effect: FetchTrades) -> FetchedTrades:
-    market_id = exchange.market(effect.symbol)["id"]
-    limit = PAGE if effect.from_id == NONE else RECENT
-    recent = await exchange.publicGetTrades({"symbol": market_id, "limit": limit})
-    trades = [fetched_trade(row) for row in recent]
-    head_id = trades[-1][0] if trades else NONE
-    if effect.from_id != NONE:
-        if trades and trades[0][0] > effect.from_id:
-            trades = await _older_trades(exchange, market_id, effect.from_id)
-        trades = [trade for trade in trades if trade[0] >= effect.from_id]
-    return FetchedTrades(
-        effect_id=effect.effect_id, symbol=effect.symbol, trades=tuple(trades), head_id=head_id
-    )
-
-
-async def _older_trades(exchange: Any, market_id: str, from_id: int) -> list[RawTrade]:
-    # ccxt's own call insists on a key, which the exchange may do without; where it does not, the
-    # newest thousand have to do.
-    query = urlencode({"symbol": market_id, "fromId": from_id, "limit": PAGE})
-    address = f"{exchange.urls['api']['public']}/historicalTrades?{query}"
-    await exchange.throttle(HISTORICAL_COST)
-    try:
-        rows = await exchange.fetch(address)
-    except AuthenticationError:
-        rows = await exchange.publicGetTrades({"symbol": market_id, "limit": PAGE})
-    return [fetched_trade(row) for row in rows]
-
-
-async def _fetch_bars(exchange: Any, effect: FetchBars) -> FetchedBars:
-    rows = await exchange.publicGetKlines(
-        {
-            "symbol": exchange.market(effect.symbol)["id"],
-            "interval": "1m",
-            "startTime": effect.start_ns // MS_NS,
-            "endTime": effect.until_ns // MS_NS - 1,
-            "limit": PAGE,
-        }
-    )
-    bars = tuple(fetched_bar(row) for row in rows)
-    last_ns = bars[-1][0] * MS_NS + MINUTE_NS if bars else effect.until_ns
-    return FetchedBars(
-        effect_id=effect.effect_id,
-        symbol=effect.symbol,
-        bars=bars,
-        through_ns=last_ns if len(bars) == PAGE else effect.until_ns,
-    )
 
 
 async def _watched(watching: Awaitable[Any]) -> Any:

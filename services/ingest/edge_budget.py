@@ -7,7 +7,7 @@ exchange counts all requests of this address, so its figure holds those of the g
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -31,6 +31,10 @@ from services.ingest.effects import BudgetMet
 
 WEIGHTS = {"exchangeInfo": 20, "trades": 25, "historicalTrades": 25, "klines": 2, "time": 1}
 """What the calls made here cost, by the exchange's own table [doc]."""
+
+DEPTH = "depth"
+DEPTH_WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
+"""What a book of so many levels costs."""
 
 UNKNOWN = 20
 LOOK_S = 0.02
@@ -83,7 +87,7 @@ class Budget:
     @contextlib.asynccontextmanager
     async def room(self, url: str) -> AsyncIterator[None]:
         """Wait until a request has room within this share; EdgeError while nothing may be asked."""
-        cost = WEIGHTS.get(call_of(url), UNKNOWN)
+        cost = cost_of(url)
         while not self._may(cost):  # noqa: ASYNC110 - a window ends by time alone
             await asyncio.sleep(LOOK_S)
         self.weight.begin(self._exchange_ms(), cost)
@@ -125,7 +129,7 @@ class Budget:
 
     def _count(self, url: str, headers: Mapping[str, str]) -> None:
         now_ms, told = self._exchange_ms(), count_in(headers, USED)
-        cost = WEIGHTS.get(call_of(url), UNKNOWN)
+        cost = cost_of(url)
         if told is None:
             self.weight.lose(now_ms, cost)
         else:
@@ -167,6 +171,15 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
 def call_of(url: str) -> str:
     """Return the call that an address is of."""
     return urlsplit(url).path.rpartition("/")[2]
+
+
+def cost_of(url: str) -> int:
+    """Return what a request costs."""
+    call = call_of(url)
+    if call != DEPTH:
+        return WEIGHTS.get(call, UNKNOWN)
+    (limit,) = parse_qs(urlsplit(url).query).get("limit", ["100"])
+    return next((cost for most, cost in DEPTH_WEIGHTS if int(limit) <= most), UNKNOWN)
 
 
 def _code_in(body: str) -> int:

@@ -17,6 +17,10 @@ RawBar = tuple[int, str, str, str, str, str, str, int]
 """Open time in ms, open, high, low, close, volume, quote volume, and number of trades."""
 
 
+RawLevels = tuple[tuple[str, str], ...]
+"""Price and quantity of some levels of one side of a book."""
+
+
 class Listed(Local, tag=240, frozen=True, kw_only=True):
     """A session with the exchange began; this is what it lists of our symbols."""
 
@@ -55,6 +59,36 @@ class LiveQuote(Local, tag=244, frozen=True, kw_only=True):
     recv_ns: int  # wall time
 
 
+class LiveDepth(Local, tag=360, frozen=True, kw_only=True):
+    """A change of a book that the live feed brought; an id of NONE is none that can be read."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    bids: RawLevels
+    asks: RawLevels
+    at_ms: int  # the exchange's time
+    recv_ns: int  # wall time
+
+
+class FetchDepth(Effect, tag=361, frozen=True, kw_only=True):
+    """Asks for a book, so many levels of each side."""
+
+    symbol: str
+    limit: int
+
+
+class FetchedDepth(Local, tag=362, frozen=True, kw_only=True):
+    """A book as of an update id, best levels first."""
+
+    effect_id: str
+    symbol: str
+    update_id: int
+    bids: RawLevels
+    asks: RawLevels
+    recv_ns: int  # wall time
+
+
 class FetchTrades(Effect, tag=250, frozen=True, kw_only=True):
     """Asks for the trades from an id on; from NONE for the newest that there are."""
 
@@ -86,6 +120,34 @@ class FetchedBars(Local, tag=253, frozen=True, kw_only=True):
     symbol: str
     bars: tuple[RawBar, ...]
     through_ns: int
+
+
+class Spoiled(Local, tag=370, frozen=True, kw_only=True):
+    """Something that the exchange said, and of which not even the fields can be read."""
+
+    symbol: str  # empty where it names none that is known
+    kind: str
+    reason: str
+    row: str
+
+
+class ServerTime(Local, tag=371, frozen=True, kw_only=True):
+    """How far the exchange's clock is ahead of ours."""
+
+    offset_ms: int
+
+
+class AskTime(Effect, tag=372, frozen=True, kw_only=True):
+    """Asks for the exchange's time soon, because its rows seem to come from the future."""
+
+    symbol: str
+
+
+class TimeAsked(Local, tag=373, frozen=True, kw_only=True):
+    """It is being asked for."""
+
+    effect_id: str
+    symbol: str
 
 
 class BudgetMet(Local, tag=332, frozen=True, kw_only=True):

@@ -1,24 +1,42 @@
 """Takes one input into one symbol's windows; what follows from all of it is settled after."""
 
 from schema.house import TimeGap, Timer, Unanswered
+from schema.units import MS_NS
 from services.ingest.bars import say_fetched
+from services.ingest.depth import forget_book, hear_book, hear_change, is_unanswered
 from services.ingest.effects import (
     NONE,
     Connected,
     FetchedBars,
+    FetchedDepth,
     FetchedTrades,
     Listed,
+    LiveDepth,
     LiveQuote,
     LiveTrades,
     Offline,
+    ServerTime,
+    Spoiled,
 )
 from services.ingest.feed import hear_fetched, hear_live
 from services.ingest.line import Line, Pass
 from services.ingest.listing import hear_listing
+from services.ingest.quarantine import sift_bars, take_quote
 from services.ingest.state import Feed
 
-OfOne = Connected | LiveTrades | LiveQuote | FetchedTrades | FetchedBars | Timer | Unanswered
-OfAll = Listed | Offline | TimeGap
+OfBook = LiveDepth | FetchedDepth
+OfOne = (
+    Connected
+    | LiveTrades
+    | LiveQuote
+    | FetchedTrades
+    | FetchedBars
+    | Timer
+    | Unanswered
+    | OfBook
+    | Spoiled
+)
+OfAll = Listed | Offline | TimeGap | ServerTime
 
 
 def line_after(feed: Feed) -> Line:
@@ -46,14 +64,19 @@ def take_in(turn: Pass, message: OfOne | OfAll) -> None:
     match message:
         case LiveTrades():
             hear_live(turn, message.trades, message.recv_ns)
-        case LiveQuote():
-            line.quote = message
+        case LiveQuote() | Spoiled():
+            take_quote(turn, message)
+        case LiveDepth():
+            hear_change(turn, message)
+        case FetchedDepth():
+            hear_book(turn, message)
         case FetchedTrades():
             hear_fetched(turn, message)
         case FetchedBars():
             line.asked_bars, line.unanswered = "", ""
-            say_fetched(turn, message.bars)
-            line.rest_ns = max(line.rest_ns, message.through_ns)
+            bars, through_ns = sift_bars(turn, message)
+            say_fetched(turn, bars)
+            line.rest_ns = max(line.rest_ns, through_ns)
         case Listed():
             hear_listing(turn, message)
         case Timer():
@@ -64,17 +87,23 @@ def take_in(turn: Pass, message: OfOne | OfAll) -> None:
             _take_in_session(line, turn.now_ns, message)
 
 
-def _take_in_session(line: Line, now_ns: int, message: Connected | Offline | TimeGap) -> None:
+def _take_in_session(
+    line: Line, now_ns: int, message: Connected | Offline | TimeGap | ServerTime
+) -> None:
     match message:
         case Connected():
             line.connected, line.heard_ns, line.lag_ns = True, now_ns, NONE
+            line.depth.since_ns = now_ns
             _resync(line, line.resync or "trades that came before the live feed stood")
         case Offline():
             line.reconnects += line.connected
             line.listed = line.connected = False
             line.offline = message.reason
+            forget_book(line.depth)
             if line.anchored:
                 _resync(line, line.resync or "trades that came while there was no connection")
+        case ServerTime():
+            line.offset_ns = message.offset_ms * MS_NS
         case TimeGap():
             line.lag_ns = NONE
             _resync(line, line.resync or "trades that came while the machine slept")
@@ -82,8 +111,11 @@ def _take_in_session(line: Line, now_ns: int, message: Connected | Offline | Tim
 
 def _forget(turn: Pass, message: Unanswered) -> None:
     line = turn.line
+    if is_unanswered(turn, message.effect_id):
+        return  # Trades and quotes do not wait for a book.
     if line.asked is not None and line.asked.effect_id == message.effect_id:
         line.asked = None
+        line.probing = False
     if line.asked_bars == message.effect_id:
         line.asked_bars = ""
     line.unanswered = message.reason

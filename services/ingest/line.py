@@ -7,7 +7,10 @@ import msgspec
 
 from bus.service import Said
 from schema.head import Message
-from services.ingest.effects import NONE, FetchTrades, LiveQuote, RawTrade
+from services.ingest.effects import NONE, FetchTrades, LiveDepth, LiveQuote, RawBar, RawTrade
+from services.ingest.ladder import Ladder
+from services.ingest.pulse import Pulse
+from services.ingest.refusals import Refusals, Suspects
 from services.ingest.state import Feed, apply, draft_of
 
 
@@ -18,6 +21,45 @@ class Pace(msgspec.Struct, frozen=True):
     stale_ns: int
     history_ns: int
     quote_ns: int = 0
+    sofar_ns: int = 0  # 0: a minute is not said before it is over
+    check_ns: int = 0  # 0: bars are not compared with the exchange's
+    mute_ns: int = 0
+    future_ns: int = 0
+    jump_bps: int = 0
+    word_ns: int = 0  # the least time between two words on rows that were refused
+    depth: int = 0  # levels; 0: no book is followed
+    depth_ns: int = 0
+
+
+class Flow(msgspec.Struct):
+    """What is under way between ingest and the exchange for the book of one symbol."""
+
+    ladder: Ladder | None = None  # the book; None while it is out of step
+    held: list[LiveDepth] = []  # changes since it is
+    asked: str = ""  # at most one request for it is under way: its effect id
+    retry_ns: int = 0  # it is asked for no earlier
+    since_ns: int = 0  # when the live feed stood
+    anew: bool = False  # the next word about it tells it whole
+    told_id: int = 0  # the update id that was last looked at for a word
+    said_ns: int = 0  # when that was
+    at_ns: int = 0  # the exchange's time of the newest change
+    recv_ns: int = 0  # wall time of its receipt
+    fetches: int = 0
+    gaps: int = 0
+    crossed: int = 0
+
+
+class Check(msgspec.Struct):
+    """How far the bars of one symbol were compared with the exchange's own."""
+
+    asked: str = ""  # at most one request is under way: its effect id
+    start_ns: int = 0  # of what is asked for
+    until_ns: int = 0
+    done_ns: int = 0  # what opens before was compared
+    due_ns: int = 0  # nothing is asked before
+    sought: list[RawBar] = []  # the exchange's bars of minutes in doubt
+    compared: int = 0
+    corrected: int = 0
 
 
 class Line(msgspec.Struct):
@@ -51,6 +93,21 @@ class Line(msgspec.Struct):
     wake_ns: int = 0
     quote: LiveQuote | None = None  # the newest top of the book, while it is not said
     quoted_ns: int = 0  # when one was last said
+    check: Check = msgspec.field(default_factory=Check)
+    sofar_ns: int = 0  # when a minute was last said that was not over
+    sofar_id: int = NONE  # the newest trade in it
+    depth: Flow = msgspec.field(default_factory=Flow)
+    refused: Refusals = msgspec.field(default_factory=Refusals)
+    suspects: Suspects = msgspec.field(default_factory=Suspects)
+    pulse: Pulse = msgspec.field(default_factory=Pulse)
+    probing: bool = False  # it is asked whether a silent feed left trades out
+    probes: int = 0  # such questions since the last trade
+    redials: int = 0
+    filled: int = 0  # gaps of trades that were fetched
+    given_up: int = 0  # gaps that stay
+    crossed: int = 0  # tops whose bid was above the ask
+    locked: int = 0  # tops whose bid was the ask
+    offset_ns: int = 0  # of the exchange's clock to ours
 
 
 class Pass:
@@ -67,6 +124,11 @@ class Pass:
     def wait_ns(self) -> int:
         """How long after a moment of ours the exchange has told all of it; its clock may lag."""
         return self.pace.grace_ns + max(0, self.line.lag_ns)
+
+    @property
+    def silence_ns(self) -> int:
+        """Return how long no trade is no news in this symbol."""
+        return self.line.pulse.silence_ns(self.pace.mute_ns, self.pace.stale_ns)
 
     def say(self, message: Message) -> None:
         """Say a message on its stream, and decide from here on as if it were applied."""

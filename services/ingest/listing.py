@@ -24,6 +24,7 @@ def hear_listing(turn: Pass, listed: Listed) -> None:
     except ValueError as error:
         # Nobody trades by rules that may have changed; the next listing may be better.
         line.listed, line.offline = False, f"the exchange's listing cannot be read: {error}"
+        line.refused.add("listing", str(error), repr(listed.markets[symbol]))
         return
     _say(turn, instrument)
     if not line.listed:
