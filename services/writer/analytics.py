@@ -47,6 +47,8 @@ IGNORED: frozenset[type[Message]] = frozenset(
         orders.AccountSnapshot,
         orders.OrderResolved,
         orders.OrderAdopted,
+        orders.LiveArmed,
+        orders.LiveDisarmed,
     }
 )
 """No step of an order and no measure of a forecast: the trading shard has what matters of these."""

@@ -47,6 +47,7 @@ COPIED = {
     "series": "",
     "feed_gap": "",
     "import_file": "",
+    "bar_note": "",
     "tick_hwm": "",
     "dead_letter": (
         "INSERT INTO main.dead_letter SELECT NULL, ts_ns, type, reason, body FROM {0}.dead_letter "

@@ -43,6 +43,8 @@ NAMED: Mapping[str, str] = {
     "JOIN {db}.series AS s ON s.id = t.series",
     "candlestick_metadata": "SELECT s.symbol, s.timeframe, m.bars, m.first_idx, m.last_idx, "
     "m.from_trades FROM {db}.candlestick_metadata AS m JOIN {db}.series AS s ON s.id = m.series",
+    "bar_note": "SELECT s.symbol, s.timeframe, n.k & 67108863 AS idx, n.revision, n.whole "
+    "FROM {db}.bar_note AS n JOIN {db}.series AS s ON s.id = n.k >> 26",
     "tick_mark": "SELECT s.symbol, t.k & 67108863 AS minute, t.first_id, t.last_id "
     "FROM {db}.tick_mark AS t JOIN {db}.series AS s ON s.id = t.k >> 26",
 }

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from bus.shard import Connection
+from schema.orders import BalanceSeen
 from services.writer.analytics import Analytics
 from services.writer.backtest import fold as fold_run
 from services.writer.effects import Keep
+from services.writer.entries import of_balance
 from services.writer.file_store import Fold
 from services.writer.orders import fold as fold_order
 from services.writer.trading import ORDER_EVENTS, statements
@@ -21,6 +23,9 @@ def _fold_trading(db: Connection, keep: Keep) -> bool:
         return fold_order(db, keep.message)
     for sql, row in statements(keep.message):
         db.execute(sql, row)
+    if type(keep.message) is BalanceSeen:
+        for sql, row in of_balance(db, keep.message):
+            db.execute(sql, row)
     return True
 
 

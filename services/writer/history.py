@@ -23,7 +23,7 @@ from bus.lease import Lease
 from bus.migrations import refused
 from bus.month_names import month_of
 from bus.shard_open import LATER_CODE
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.writer.archive_files import live_months, live_path
 from services.writer.archiving import archive_month
 from services.writer.history_apply import Taken, apply, beside

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from bus.columns import NUMBERS, Bars
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import INT64_LIMIT
 from services.writer.history_chunks import Chunk, Exponents, Matrix
 

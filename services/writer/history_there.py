@@ -11,7 +11,7 @@ from bus.bars import BarReader, open_bars
 from bus.clock import Clock
 from bus.columns import NUMBERS, Bars
 from bus.shard import Connection, failure
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.writer.archive_files import archive_path, live_path
 from services.writer.history_chunks import Chunk
 

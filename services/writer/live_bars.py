@@ -14,7 +14,7 @@ import msgspec
 
 from bus.month_names import IDX_BITS, IDX_MASK, TICKS, TRADE_ID_BITS, TRADE_ID_MASK
 from bus.shard import Connection
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS, MINUTE_NS
 from services.writer.coverage import BY_KEY, Row, Stretch
 from services.writer.live_parts import Part, joined, live_row, of_bar_rows, of_bars, of_trades

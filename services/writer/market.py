@@ -9,8 +9,8 @@ import msgspec
 from bus.month_names import IDX_BITS, TICKS, TRADE_ID_BITS, month_of
 from schema.head import Message
 from schema.market import Bar, FeedGap, Trade
-from schema.settings import TIMEFRAMES_NS
-from schema.units import DAY_NS, EXP_MAX, SECOND_NS, rescale
+from schema.setting_types import TIMEFRAMES_NS
+from schema.units import DAY_NS, EXP_MAX, INT64_LIMIT, SECOND_NS, rescale
 from services.writer.effects import Keep
 
 FIRST_NS = 946_684_800 * SECOND_NS  # the year 2000
@@ -110,6 +110,8 @@ def _bar_fault(bar: Bar) -> str:
         return f"open time {bar.open_ns} is not on the grid of {bar.timeframe}"
     if bar.open_ns // tf_ns >> IDX_BITS:
         return f"open time {bar.open_ns} is beyond what a key of {bar.timeframe} holds"
+    if not 0 <= bar.revision < INT64_LIMIT:
+        return f"revision {bar.revision} is not between 0 and 2^63"
     if bar.source not in SOURCES:
         return f"source {bar.source!r} is none of {', '.join(SOURCES)}"
     return _exponent_fault(bar)

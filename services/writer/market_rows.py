@@ -15,6 +15,7 @@ from services.writer.market import Series, bar_row, series_exponents, series_nam
 from services.writer.months import Month
 from services.writer.placing import Placed
 from services.writer.poison import POISON, Refusal, undo, write_around
+from services.writer.revisions import is_noted, noted, write_noted
 
 NEW_BAR = "INSERT INTO bar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (k) DO NOTHING"
 CORRECTED_BAR = (
@@ -22,7 +23,8 @@ CORRECTED_BAR = (
     "o = excluded.o, h = excluded.h, l = excluded.l, c = excluded.c, v = excluded.v, "
     "q = excluded.q, n = excluded.n, src = excluded.src WHERE (o, h, l, c, v, q, n, src) IS NOT "
     "(excluded.o, excluded.h, excluded.l, excluded.c, excluded.v, excluded.q, excluded.n, "
-    "excluded.src)"
+    "excluded.src) AND NOT EXISTS "
+    "(SELECT 1 FROM bar_note WHERE bar_note.k = bar.k AND revision > 0)"
 )
 NEW_TICK = "INSERT INTO tick VALUES (?, ?, ?, ?, ?) ON CONFLICT (k) DO NOTHING"
 HIGH_WATER = (
@@ -52,6 +54,7 @@ def write(month: Month, placed: Placed, messages: Sequence[Message]) -> Written:
     written, db = Written(), month.shard.db
     _judge(month, messages, placed, written)
     _write_rows(db, placed.bars, placed.bar_rows, written, _write_bars)
+    _write_rows(db, placed.noted, placed.noted_rows, written, _write_noted)
     _write_rows(db, placed.ticks, placed.tick_rows, written, _write_ticks)
     gaps = [message for message in messages if isinstance(message, FeedGap)]
     written.refusals += write_around(db, partial(_write_gaps, db), gaps)
@@ -67,7 +70,10 @@ def _judge(month: Month, messages: Sequence[Message], placed: Placed, written: W
         assert isinstance(message, Bar | Trade)
         try:
             series = month.series(series_name(message), series_exponents(message))
-            if isinstance(message, Bar):
+            if isinstance(message, Bar) and is_noted(message):
+                placed.noted_rows.append(noted(message, bar_row(message, series)))
+                placed.noted.append(message)
+            elif isinstance(message, Bar):
                 placed.bar_rows.append(bar_row(message, series))
                 placed.bars.append(message)
             else:
@@ -98,6 +104,12 @@ def _write_bars(db: Connection, written: Written, rows: Sequence[Row]) -> None:
     for one in found:
         if not one.fresh:
             corrections += _inserted(db, CORRECTED_BAR, one.rows)
+    written.bars += found
+    written.corrections += corrections
+
+
+def _write_noted(db: Connection, written: Written, rows: Sequence[Row]) -> None:
+    found, corrections = write_noted(db, rows)
     written.bars += found
     written.corrections += corrections
 

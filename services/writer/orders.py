@@ -14,7 +14,8 @@ from schema import orders, trading
 from schema.head import Message
 from schema.lifecycle import EVENTS, Place, State, Step, step
 from schema.units import EXP_MAX, fits, rescale
-from services.writer.trading import detail, ledger_leg
+from services.writer.entries import of_fill
+from services.writer.trading import detail
 
 STUB = (
     "INSERT INTO orders (client_order_id, symbol, status, under, created_ns, updated_ns, trace) "
@@ -151,28 +152,9 @@ def _book(db: Connection, m: orders.Fill) -> bool:
     db.execute(FILL, (*names, m.ts_event, m.side, *numbers, *exponents, m.trace))
     if not db.changes():
         return False
-    for sql, row in _legs(m):
+    for sql, row in of_fill(m):
         db.execute(sql, row)
     return True
-
-
-def _legs(m: orders.Fill) -> list[tuple[str, tuple[Any, ...]]]:
-    base, _, quote = m.symbol.partition("/")
-    sign = 1 if m.side == "buy" else -1
-    legs = [
-        ("trade", "trading", base, sign * m.qty, m.qty_exp),
-        ("trade", "market", base, -sign * m.qty, m.qty_exp),
-        ("trade", "trading", quote, -sign * m.quote_qty, m.quote_exp),
-        ("trade", "market", quote, sign * m.quote_qty, m.quote_exp),
-    ]
-    if m.fee:
-        legs.append(("fee", "trading", m.fee_asset, -m.fee, m.fee_exp))
-        legs.append(("fee", "fees", m.fee_asset, m.fee, m.fee_exp))
-    entry = f"fill:{m.symbol}:{m.venue_trade_id}"
-    return [
-        ledger_leg(entry, m.ts_event, kind, account, asset, amount, exp, leg)
-        for leg, (kind, account, asset, amount, exp) in enumerate(legs)
-    ]
 
 
 def _filled(db: Connection, order: Order, m: orders.Fill) -> Order:

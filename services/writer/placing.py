@@ -14,7 +14,7 @@ import msgspec
 from bus.month_names import IDX_BITS, TRADE_ID_BITS, month_span_ns
 from schema.head import Message
 from schema.market import Bar, Trade
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.writer.coverage import Row
 from services.writer.effects import Keep, Told
 from services.writer.market import AHEAD_NS, SOURCES, Series, keep, series_exponents
@@ -30,6 +30,8 @@ class Placed(msgspec.Struct):
 
     bars: list[Message] = []
     bar_rows: list[Row] = []
+    noted: list[Message] = []  # bars with a note beside their rows
+    noted_rows: list[Row] = []
     ticks: list[Message] = []
     tick_rows: list[Row] = []
     others: list[Keep] = []
@@ -99,7 +101,7 @@ class Places:
             place = find(
                 (bar.symbol, bar.timeframe, bar.px_exp, bar.qty_exp, bar.quote_exp, bar.source)
             )
-            if place is None:
+            if place is None or bar.revision or not bar.whole:
                 return False
             base, tf_ns, source = place
             open_ns = bar.open_ns

@@ -4,7 +4,7 @@ import msgspec
 
 from bus.shard import Connection
 from schema.forecast import Forecast, ModelCard, Score
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.streams import STREAMS
 from schema.trading import Portfolio
 from services.writer.bars_said import LINKED_NS, said_of

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from bus.shard import Connection
-from schema.ledger import Ledger, book
-from schema.orders import Fill
+from schema.ledger import Ledger, book, deposit
+from schema.orders import Deposit, Fill
 from services.writer.proofs import Found, listed, rows_of
 
 FILLS = """
@@ -25,8 +25,12 @@ FROM trades AS t LEFT JOIN (
 SUMS = "SELECT entry, asset, exp, sum(amount) FROM ledger GROUP BY entry, asset, exp"
 HELD = "SELECT asset, exp, sum(amount) FROM ledger WHERE account = 'trading' GROUP BY asset, exp"
 PUT_IN = (
-    "SELECT asset, exp, sum(amount) FROM ledger WHERE account = 'trading' AND kind = 'deposit' "
-    "GROUP BY asset, exp"
+    "SELECT asset, exp, sum(amount) FROM ledger WHERE account = 'trading' "
+    "AND entry NOT LIKE 'fill:%' AND NOT (kind = 'rebate' AND symbol <> '') GROUP BY asset, exp"
+)
+GIVEN_BACK = (
+    "SELECT ts_ns, entry, asset, amount, exp, symbol FROM ledger WHERE account = 'trading' "
+    "AND kind = 'rebate' AND symbol <> '' AND entry NOT LIKE 'fill:%'"
 )
 LONELY = (
     "SELECT symbol, venue_trade_id, client_order_id FROM trades WHERE client_order_id NOT IN "
@@ -142,6 +146,10 @@ def _folded(db: Connection) -> Ledger:
     for row in _each(db, FILLS):
         values = dict(zip(fields, row, strict=True))
         book(ledger, msgspec.convert({**values, "maker": bool(values["maker"])}, _Fill).fill())
+    for ts_ns, entry, asset, amount, exp, symbol in _each(db, GIVEN_BACK):
+        back = Deposit(ts_event=ts_ns, venue_id=entry, asset=asset, amount=amount, exp=exp,
+                       kind="rebate", symbol=symbol)  # fmt: skip
+        deposit(ledger, back)
     return ledger
 
 

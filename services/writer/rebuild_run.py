@@ -78,9 +78,9 @@ def rebuild(shard: str, where: Where, clock: Clock, tell: Tell, *, verify: bool 
     live, made = where.scratch / "live", where.scratch / "made"
     for folder in (live, live / "db", made):
         folder.mkdir(mode=0o700)
-    until_ns = clock.wall_ns()
     require_room(where.scratch, 2 * _size(where.db_dir, shard), 0)
     positions = copy_shard(shard, where.db_dir, live / "db")
+    until_ns = clock.wall_ns()  # Behind the copy: its writer went on while it was made.
     world = world_of(shard, live / "db")
     bring_up(shard, live / "db", world)
     kept = spans(where.journal_dir, SHARDS[shard], clock)

@@ -12,8 +12,7 @@ from schema import lifecycle, market, orders, strategy, trading
 from schema.head import Message
 from schema.units import to_text
 from services.writer.effects import Keep
-
-Statement = tuple[str, tuple[Any, ...]]
+from services.writer.entries import Statement, of_deposit
 
 AUDITED = (
     "INSERT INTO audit SELECT tail.id + 1, ?1, ?2, ?3, ?4, ?5, ?6, "
@@ -27,6 +26,7 @@ IGNORED: frozenset[type[Message]] = frozenset(
         market.FeedStatus,  # a condition, not a fact of trading
         market.FeedGap,  # kept in the market shard
         market.FeedBudget,  # of use until a ban is over
+        market.Quarantined,  # for a person to look at, in the journal
         trading.Decision,  # read from the journal by time; far more of them than orders
         strategy.StrategyState,  # of use to its strategy alone
         strategy.ShadowFill,  # never happened
@@ -89,21 +89,24 @@ def _instrument(message: Any) -> list[Statement]:
 def _position(message: Any) -> list[Statement]:
     m: trading.Position = message
     sql = (
-        "INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (symbol, strategy) DO UPDATE SET qty = excluded.qty, cost = excluded.cost, "
         "realized = excluded.realized, fees = excluded.fees, mark_px = excluded.mark_px, "
         "px_exp = excluded.px_exp, qty_exp = excluded.qty_exp, quote_exp = excluded.quote_exp, "
-        "ts_ns = excluded.ts_ns"
+        "ts_ns = excluded.ts_ns, funding = excluded.funding, mark = excluded.mark"
     )
     books = (m.qty, m.cost, m.realized, m.fees, m.mark_px, m.px_exp, m.qty_exp, m.quote_exp)
-    return [(sql, (m.symbol, m.strategy, *books, m.ts_event))]
+    return [(sql, (m.symbol, m.strategy, *books, m.ts_event, m.funding, m.mark))]
 
 
 def _portfolio(message: Any) -> list[Statement]:
     m: trading.Portfolio = message
-    sql = "INSERT INTO portfolio_snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    sql = (
+        "INSERT INTO portfolio_snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
     money = (m.cash, m.equity, m.gross_exposure, m.net_exposure, m.realized, m.unrealized)
-    return [(sql, (m.ts_event, m.quote, *money, m.fees, m.peak_equity, m.quote_exp))]
+    more = (m.funding, m.deposits, " ".join(m.unpriced), m.period)
+    return [(sql, (m.ts_event, m.quote, *money, m.fees, m.peak_equity, m.quote_exp, *more))]
 
 
 def _limit(message: Any) -> list[Statement]:
@@ -111,8 +114,9 @@ def _limit(message: Any) -> list[Statement]:
     match m:
         case trading.LimitBreached():
             row = (m.limit, m.observed, m.latched, "risk", "reached")
-        case trading.LimitChanged():
-            row = (m.after, "", False, m.by, m.reason)
+        case trading.LimitChanged():  # What waits for its time holds when it is said anew.
+            value = m.before if m.effective_ns > m.ts_event else m.after
+            row = (value, "", False, m.by, m.reason)
         case trading.LimitReleased():
             row = ("", "", False, m.by, m.reason)
     sql = (
@@ -147,14 +151,10 @@ def _day(message: Any) -> list[Statement]:
     return [_risk_event(m, m.quote, equity, reason)]
 
 
-def _deposit(message: Any) -> list[Statement]:
-    m: orders.Deposit = message
-    entry = f"deposit:{m.asset}:{m.venue_id}"
-    legs = ((m.book, m.amount), ("outside", -m.amount))
-    return [
-        ledger_leg(entry, m.ts_event, "deposit", account, m.asset, amount, m.exp, leg)
-        for leg, (account, amount) in enumerate(legs)
-    ]
+def _mark(message: Any) -> list[Statement]:
+    m: trading.EquityMarked = message
+    equity = to_text(m.equity, m.quote_exp)
+    return [_risk_event(m, m.scope, equity, m.reason or m.kind)]
 
 
 def _balance(message: Any) -> list[Statement]:
@@ -169,25 +169,14 @@ def _reconciled(message: Any) -> list[Statement]:
 
 
 def _person(message: Any) -> list[Statement]:
-    m: orders.OrderResolved | orders.OrderAdopted = message
+    m: orders.OrderResolved | orders.OrderAdopted | orders.LiveArmed | orders.LiveDisarmed = message
     match m:
         case orders.OrderResolved():
             return [_audited(m, m.by, m.client_order_id, f"{m.fate}: {m.evidence}")]
         case orders.OrderAdopted():
             return [_audited(m, m.by, f"{m.symbol} {m.venue_order_id}", m.reason)]
-
-
-def ledger_leg(
-    entry: str, ts_ns: int, kind: str, account: str, asset: str, amount: int, exp: int, leg: int
-) -> Statement:
-    """Return one leg of an entry; a repeat changes nothing, another amount is refused."""
-    sql = (
-        "INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entry, leg) "
-        "DO UPDATE SET amount = excluded.amount "  # the table's trigger refuses it
-        "WHERE (account, asset, amount, exp) IS NOT "
-        "(excluded.account, excluded.asset, excluded.amount, excluded.exp)"
-    )
-    return sql, (entry, ts_ns, kind, account, asset, amount, exp, leg)
+        case orders.LiveArmed() | orders.LiveDisarmed():
+            return [_audited(m, m.by, "live", m.reason)]
 
 
 def _risk_event(message: Message, scope: str, state: str, reason: str) -> Statement:
@@ -219,6 +208,7 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     trading.LimitChanged: _limit,
     trading.LimitReleased: _limit,
     trading.DayOpened: _day,
+    trading.EquityMarked: _mark,
     trading.RiskState: _stop,
     trading.Protection: _stop,
     trading.StrategyFailed: _stop,
@@ -230,11 +220,13 @@ TABLES: Mapping[type[Message], Callable[[Message], list[Statement]]] = {
     orders.KillLevel: _stop,
     orders.InstrumentHalted: _stop,
     orders.InstrumentResumed: _stop,
-    orders.Deposit: _deposit,
+    orders.Deposit: of_deposit,
     orders.BalanceSeen: _balance,
     orders.Reconciled: _reconciled,
     orders.OrderResolved: _person,
     orders.OrderAdopted: _person,
+    orders.LiveArmed: _person,
+    orders.LiveDisarmed: _person,
 }
 
 ORDER_EVENTS: frozenset[type[Message]] = frozenset(
