@@ -7,19 +7,20 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.backtest.outside import Outside
 from services.backtest.witness import Call, Row, Witness, packed, target_of
 from services.engine.bars import Bars
-from services.engine.boundary import PRICES, Bare, Failure, ask
+from services.engine.boundary import Bare, Failure, ask
 from services.engine.hearing import series_key
 from services.engine.indicators import Indicator
 from services.engine.loading import Loaded, migrated, settle
+from services.engine.nonsense import LADDERS, PRICES
 from services.engine.series import CLOSE, KEPT_BARS, Floats, Series
 from services.engine.strategy import Strategy, Target
 from services.engine.view import View
 
-SAME = ("kind", "why", "expires", "tif", "post_only")
+SAME = ("kind", "why", "expires", "tif", "post_only", "good_till")
 PRICE_SHARE, SIZE_SHARE = 1e-4, 1e-3
 """Two targets that are nearer than this are one decision: a longer memory moves the last digits."""
 
@@ -28,6 +29,9 @@ FOLLOWED = 50
 
 NAMED_SHARE, ODD_SHARE = 1e-5, 0.01
 """An indicator that a refill changed by more is named beside a decision, or told by itself."""
+
+
+Steps = tuple[tuple[float, float], ...]
 
 
 class Need(NamedTuple):
@@ -155,8 +159,16 @@ def agree(before: bytes, found: bytes) -> bool:
     if any(getattr(one, name) != getattr(other, name) for name in SAME):
         return False
     prices = ((getattr(one, name), getattr(other, name)) for name in PRICES)
-    near = all(_near(a, b, PRICE_SHARE) for a, b in prices)
+    steps = ((getattr(one, name), getattr(other, name)) for name in LADDERS)
+    near = all(_near(a, b, PRICE_SHARE) for a, b in prices) and all(_alike(a, b) for a, b in steps)
     return near and _near(one.size, other.size, SIZE_SHARE)
+
+
+def _alike(ours: Steps, others: Steps) -> bool:
+    """Return whether two ladders are one."""
+    pairs = zip(ours, others, strict=False)
+    near = (_near(a[0], b[0], PRICE_SHARE) and _near(a[1], b[1], SIZE_SHARE) for a, b in pairs)
+    return len(ours) == len(others) and all(near)
 
 
 def _idle(target: Target | None, answer: bytes) -> bool:

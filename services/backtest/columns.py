@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS, INT64_LIMIT, MINUTE_NS, quote_exp
 from services.venue.noise import Floats, Ints
 

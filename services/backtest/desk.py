@@ -8,21 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bus.errors import HouseError, SettingsError
-from schema import exchange
-from schema.exchange import (
-    OrderReport,
-    ReportPushed,
-    SendCancel,
-    SendOrder,
-    SendPair,
-    VenueTrade,
-)
+from schema import exchange, joined
+from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
 from schema.head import Effect, Local
+from schema.joined import SendPair, SendReplace
 from schema.market import Bar, Instrument
 from schema.units import MS_NS, to_text
 from services.backtest.columns import EXP, Columns, rescaled
 from services.backtest.days import Day, Minute, day_of, quoted
-from services.backtest.exchange import Balances, Look, answered, pair_refused, refused, unknown
+from services.backtest.exchange import (
+    GONE,
+    TRADED,
+    Balances,
+    Look,
+    answered,
+    new_of,
+    pair_refused,
+    refused,
+    replace_refused,
+    replaced,
+    unknown,
+)
 from services.backtest.filters import limits_of
 from services.backtest.history import History
 from services.backtest.words import pair_of, push_of, report_of, ticket_of, trade_of
@@ -128,6 +134,8 @@ class DeskExchange:
                 return self._place(effect)
             case SendPair():
                 return self._place_pair(effect)
+            case SendReplace():
+                return self._replace(effect)
             case SendCancel():
                 return self._cancel(effect)
         return answered(effect, self, self.desk.at_ms)
@@ -250,13 +258,26 @@ class DeskExchange:
         except Refusal as refusal:
             return pair_refused(effect, refusal.code, refusal.msg)
         reports = tuple(report_of(facts, self.desk.records.orders[leg]) for leg in pair.legs)
-        return exchange.PairPlaced(effect_id=effect.effect_id, reports=reports)
+        return joined.PairPlaced(effect_id=effect.effect_id, reports=reports)
 
     def _cancel(self, effect: SendCancel) -> Local:
         facts = self._facts[effect.symbol]
         order = self.desk.records.open_named(facts.id, effect.client_order_id)
         if order is None:
             return unknown(effect)
+        return exchange.CancelDone(effect_id=effect.effect_id, report=self._canceled(facts, order))
+
+    def _canceled(self, facts: Facts, order: Order) -> OrderReport:
         legs, _ = self.desk.cancel(order)  # Of a pair, both.
-        ended = next(leg for leg in legs if leg.id == order.id)
-        return exchange.CancelDone(effect_id=effect.effect_id, report=report_of(facts, ended))
+        return report_of(facts, next(leg for leg in legs if leg.id == order.id))
+
+    def _replace(self, effect: SendReplace) -> Local:
+        facts, new = self._facts[effect.intent.symbol], new_of(effect)
+        order = self.desk.records.open_named(facts.id, effect.replaced)
+        try:
+            self.desk.check_filters(ticket_of(facts, new))
+        except Refusal as refusal:
+            return replace_refused(effect, refusal.code, refusal.msg)
+        if order is None or order.filled:
+            return replace_refused(effect, *(TRADED if order else GONE))
+        return replaced(self._canceled(facts, order), self._place(new))

@@ -8,20 +8,18 @@ of a fill when the exchange is already further than they are.
 from collections.abc import Sequence
 from typing import Protocol
 
-from schema import exchange
-from schema.exchange import (
-    OrderReport,
-    ReportPushed,
-    SendCancel,
-    SendOrder,
-    SendPair,
-    VenueTrade,
-)
+from schema import exchange, joined
+from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
 from schema.head import Effect, Local
+from schema.joined import SendPair, SendReplace
 from schema.market import Bar, Instrument, Quote
 
 Balances = tuple[tuple[str, str, str], ...]
 """Asset, free and locked."""
+
+GONE = (-2011, "Unknown order sent.")
+TRADED = (-2011, "Order was not canceled due to cancel restrictions.")
+"""Why an order that has traded is not replaced."""
 
 Look = tuple[Quote | None, int]
 """The top of a book, and for how long nothing was traded."""
@@ -125,12 +123,53 @@ def refused(effect: SendOrder, code: int, text: str) -> exchange.OrderRefused:
     )
 
 
-def pair_refused(effect: SendPair, code: int, text: str) -> exchange.PairRefused:
+def pair_refused(effect: SendPair, code: int, text: str) -> joined.PairRefused:
     """Return that neither of two orders was taken."""
-    return exchange.PairRefused(
+    return joined.PairRefused(
         effect_id=effect.effect_id,
         client_order_ids=(effect.stop.client_order_id, effect.target.client_order_id),
         symbol=effect.stop.symbol,
+        code=code,
+        text=text,
+    )
+
+
+def new_of(effect: SendReplace) -> SendOrder:
+    """Return the order that takes another's place, as it is sent alone."""
+    return SendOrder(
+        effect_id=effect.effect_id,
+        intent=effect.intent,
+        signed_ms=effect.signed_ms,
+        deadline_wall_ms=effect.deadline_wall_ms,
+    )
+
+
+def replaced(canceled: OrderReport, answer: Local) -> joined.ReplaceDone:
+    """Return that an order is gone, and what the exchange answered to the one in its place."""
+    if isinstance(answer, exchange.OrderPlaced):
+        return joined.ReplaceDone(
+            effect_id=answer.effect_id,
+            canceled=canceled,
+            reports=(answer.report,),
+            trades=answer.trades,
+        )
+    assert isinstance(answer, exchange.OrderRefused), f"{answer} is no answer to an order"
+    return joined.ReplaceDone(
+        effect_id=answer.effect_id,
+        canceled=canceled,
+        reports=(),
+        code=answer.code,
+        text=answer.text,
+    )
+
+
+def replace_refused(effect: SendReplace, code: int, text: str) -> joined.ReplaceRefused:
+    """Return that the old order was not cancelled, and that the new one was not tried."""
+    return joined.ReplaceRefused(
+        effect_id=effect.effect_id,
+        client_order_id=effect.intent.client_order_id,
+        replaced=effect.replaced,
+        symbol=effect.intent.symbol,
         code=code,
         text=text,
     )
@@ -142,6 +181,6 @@ def unknown(effect: SendCancel) -> exchange.CancelRefused:
         effect_id=effect.effect_id,
         client_order_id=effect.client_order_id,
         symbol=effect.symbol,
-        code=-2011,
-        text="Unknown order sent.",
+        code=GONE[0],
+        text=GONE[1],
     )

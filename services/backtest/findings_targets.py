@@ -10,9 +10,9 @@ from schema.units import iso
 from services.backtest.findings import FAILED, OK, WARNING, Finding, at, shown
 from services.backtest.rehearsal import Rehearsal
 from services.backtest.witness import ACTS, Call
-from services.engine.boundary import SIZED
 from services.engine.loading import Loaded
-from services.engine.targets import passed_by
+from services.engine.nonsense import SIZED
+from services.engine.target_lots import passed_by
 
 BUSY_PART = 2
 REFUSED_SHOWN = 3

@@ -15,7 +15,7 @@ from bus.errors import HouseError
 from schema.instruments import at
 from schema.listing import instrument_of
 from schema.market import Bar, Instrument
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MS_NS, iso
 from services.backtest.columns import Columns, fold
 from services.backtest.filters import fitted, passed, that_hold

@@ -10,19 +10,24 @@ share of what is paid, in the quote asset, rounded to 1e-8.
 
 from typing import Literal
 
-from schema import exchange
-from schema.exchange import (
-    OrderReport,
-    ReportPushed,
-    SendCancel,
-    SendOrder,
-    SendPair,
-    VenueTrade,
-)
+from schema import exchange, joined
+from schema.exchange import OrderReport, ReportPushed, SendCancel, SendOrder, VenueTrade
 from schema.head import Effect, Local
+from schema.joined import SendPair, SendReplace
 from schema.market import Bar, Instrument
 from schema.units import MS_NS, to_text
-from services.backtest.exchange import Balances, Look, answered, pair_refused, refused, unknown
+from services.backtest.exchange import (
+    GONE,
+    Balances,
+    Look,
+    answered,
+    new_of,
+    pair_refused,
+    refused,
+    replace_refused,
+    replaced,
+    unknown,
+)
 from services.backtest.history import History
 from services.backtest.lane import Lane, Order, charge, worth
 from services.venue.account import EXP, Terms
@@ -79,6 +84,8 @@ class IdealExchange:
                 return self._place(effect)
             case SendPair():
                 return self._place_pair(effect)
+            case SendReplace():
+                return self._replace(effect)
             case SendCancel():
                 return self._cancel(effect)
         return answered(effect, self, self.at_ns // MS_NS)
@@ -170,7 +177,7 @@ class IdealExchange:
             self._orders[leg.intent.client_order_id] = leg
             self._keep(lane, leg)
         reports = (stop.report(), target.report())
-        return exchange.PairPlaced(effect_id=effect.effect_id, reports=reports)
+        return joined.PairPlaced(effect_id=effect.effect_id, reports=reports)
 
     def _taken_at_once(self, order: Order, px: int) -> int:
         if order.kind == MARKET:
@@ -188,10 +195,19 @@ class IdealExchange:
         order = self._orders.get(effect.client_order_id)
         if order is None or not order.open:
             return unknown(effect)
+        return exchange.CancelDone(effect_id=effect.effect_id, report=self._canceled(order))
+
+    def _replace(self, effect: SendReplace) -> Local:
+        order = self._orders.get(effect.replaced)
+        if order is None or not order.open:
+            return replace_refused(effect, *GONE)
+        return replaced(self._canceled(order), self._place(new_of(effect)))
+
+    def _canceled(self, order: Order) -> OrderReport:
         order.end("CANCELED", self.at_ns)
         self._drop(order)
         self._pushed += self._freed(order, "CANCELED")
-        return exchange.CancelDone(effect_id=effect.effect_id, report=order.report())
+        return order.report()
 
     def _drop(self, order: Order) -> None:
         lane = self._lanes[order.symbol]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.strategy import StrategyState
 from schema.trading import Decision, StrategyFailed, StrategyPaused, StrategyResumed
 from schema.units import MS_NS, SECOND_NS, iso, rescale, to_text

@@ -12,7 +12,7 @@ import msgspec
 from schema.head import Message
 from schema.identity import strategy_tag, tag_of
 from schema.orders import Fill, OrderDenied, OrderRejected, OrderSubmitted
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.strategy import ShadowFill, StrategyState
 from schema.streams import STREAMS
 from schema.trading import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MS_NS
 from services.backtest.parity_causes import Witnesses
 from services.backtest.parity_course import TRADED, Act, Group, GroupKey

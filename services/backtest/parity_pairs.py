@@ -16,7 +16,7 @@ from services.backtest.parity_course import TRADED, Act, Course
 
 Acts = tuple[Act | None, Act | None]
 SIZED = TRADED | {"adjust"}
-PRICES = ("stop_px", "take_px", "limit_px")
+PRICES = ("stop_px", "take_px", "limit_px", "trail_px", "trail_from_px")
 CLOSE = 0.01
 """Of a size or a price: what is nearer may come from the moment at which it was asked."""
 

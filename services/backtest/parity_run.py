@@ -13,7 +13,8 @@ from bus.house import House
 from schema.forecast import Forecast
 from schema.head import Message
 from schema.market import Bar, Instrument
-from schema.settings import TIMEFRAMES_NS, WEEK_MS, Settings
+from schema.setting_types import TIMEFRAMES_NS, WEEK_MS
+from schema.settings import Settings
 from schema.strategy import Offer, StrategiesOffered, StrategyState
 from schema.units import DAY_NS, MS_NS, SECOND_NS, ceil_scale
 from services.backtest.columns import Columns, rescaled

@@ -7,7 +7,8 @@ import msgspec
 
 from bus.errors import HouseError
 from bus.house import House, open_house
-from schema.settings import WEEK_MS, RunSettings, StrategySettings
+from schema.setting_types import WEEK_MS
+from schema.settings import RunSettings, StrategySettings
 from services.backtest.columns import Columns
 from services.backtest.filters import read_versions
 from services.backtest.history import History

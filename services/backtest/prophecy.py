@@ -2,7 +2,7 @@
 
 from schema.forecast import Forecast
 from schema.head import Message
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.backtest.history import in_order
 from services.backtest.rehearsal import Task
 from services.predictor.core import Predictor

@@ -21,6 +21,7 @@ from schema.orders import (
     Fill,
     OrderAccepted,
     OrderCanceled,
+    OrderDenied,
     OrderExpired,
     OrderPendingCancel,
     OrderSubmitted,
@@ -35,8 +36,10 @@ from services.backtest.witness import Witness
 from services.engine.core import Engine
 from services.engine.hearing import series_key
 from services.engine.loading import load
+from services.engine.scene import TOO_LATE
 
 NEVER_NS = 1 << 62
+ONCE = frozenset({"IOC", "FOK"})
 TELL_BARS = 500
 Tell = Callable[[float], None]
 """Hears how far something has come, from 0 to 1."""
@@ -50,6 +53,7 @@ ORDERS = (
     Fill,
     OrderAccepted,
     OrderCanceled,
+    OrderDenied,
     OrderExpired,
     OrderPendingCancel,
     OrderSubmitted,
@@ -159,8 +163,10 @@ class Rehearsal:
         self._hear(bar)
 
     def _show(self, quote: Quote) -> None:
-        # A take is watched quote by quote; without one nothing waits for a price between bars.
-        if any(slot.take_px for slot in self.engine.state.books.slots.values()):
+        # Takes are watched quote by quote, and a stop trails by quotes; nothing else waits for a
+        # price between bars.
+        slots = self.engine.state.books.slots.values()
+        if any(slot.take_px or slot.takes or slot.trails for slot in slots):
             self._hear(quote)
         else:
             self.engine.refill(quote)
@@ -213,14 +219,19 @@ class Rehearsal:
             **named, order_hash=order_hash(intent), approved=True, code="OK", detail="", epoch=1,
             expires_ns=self.now_ns,
         )  # fmt: skip
-        symbol = intent.symbol
+        symbol, old_id = intent.symbol, intent.replaces
+        if old_id and self._resting.pop(old_id, None) is None:
+            self._hear(OrderDenied(**named, symbol=symbol, code=TOO_LATE, detail="", by="gateway"))
+            return
         self._hear(
             OrderSubmitted(**named, symbol=symbol, intent=intent, verdict=verdict, signed_ms=1)
         )
+        if old_id:
+            self._hear(OrderCanceled(**self._named(old_id), symbol=symbol))
         self._hear(OrderAccepted(**named, symbol=symbol, venue_order_id="1"))
         if intent.order_type == "market":
             self._fill(intent, self._prices[symbol])
-        elif intent.time_in_force != "GTC":
+        elif intent.time_in_force in ONCE:
             self._at_once(intent, self._prices[symbol])
         else:
             self._resting[intent.client_order_id] = Resting(intent, self.now_ns)

@@ -15,7 +15,8 @@ from bus.build import code_hash, settings_hash
 from bus.errors import HouseError
 from bus.house import House
 from schema.market import Instrument
-from schema.settings import TIMEFRAMES_NS, RunSettings, Settings
+from schema.setting_types import TIMEFRAMES_NS
+from schema.settings import RunSettings, Settings
 from schema.strategy import Offer, StrategiesOffered
 from schema.units import DAY_NS, MS_NS, to_int
 from services.backtest.desk import DeskExchange, replayed

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS, MINUTE_NS, iso
 from services.backtest.columns import (
     EXP,

@@ -12,6 +12,7 @@ from schema.house import RunTrade
 from schema.ledger import Holding
 from schema.market import Instrument
 from schema.orders import Fill
+from schema.trading import TRAILED
 from schema.units import floor_scale, floor_to, notional, rescale
 
 MONEY_EXP = 8
@@ -139,7 +140,8 @@ class Lane:
 def tags_of(leg: str, reason: str) -> Tags:
     """Return the tags of an order: a strategy's own words, or what the order was for."""
     why = reason[:TAG_CHARS] or leg
-    return Tags(entry=why, exit=leg if leg in {"stop", "target"} else why)
+    by_leg = leg in {"stop", "target"} and reason != TRAILED
+    return Tags(entry=why, exit=leg if by_leg else why)
 
 
 def tradable(holding: Holding, instrument: Instrument, px: int) -> bool:

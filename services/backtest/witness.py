@@ -12,8 +12,9 @@ from schema.forecast import Forecast
 from schema.market import Bar
 from schema.trading import Decision
 from services.backtest.outside import LOADING, Outside
-from services.engine.boundary import PRICES, Guard
+from services.engine.boundary import Guard
 from services.engine.loading import migrated
+from services.engine.nonsense import PRICES
 from services.engine.plain import plain
 from services.engine.roster import Cast
 from services.engine.state import Windows

@@ -1,7 +1,8 @@
 """What the desk did, in the words that the gateway's edge brings home."""
 
-from schema.exchange import OrderReport, ReportPushed, SendOrder, SendPair, VenueTrade
-from schema.instruments import VENUE_TYPES
+from schema.exchange import OrderReport, ReportPushed, SendOrder, VenueTrade
+from schema.instruments import VENUE_TIFS, VENUE_TYPES
+from schema.joined import SendPair
 from schema.trading import OrderIntent
 from schema.units import rescale, to_text
 from services.venue.account import EXP
@@ -19,7 +20,7 @@ def _ticket(facts: Facts, intent: OrderIntent) -> Ticket:
         symbol=facts.id,
         side="BUY" if intent.side == "buy" else "SELL",
         type=VENUE_TYPES[intent.order_type],  # type: ignore[arg-type]
-        tif=intent.time_in_force,
+        tif=VENUE_TIFS[intent.time_in_force],
         qty=rescale(intent.qty, intent.qty_exp, EXP),
         px=rescale(intent.limit_px, intent.px_exp, EXP),
         stop_px=rescale(intent.stop_px, intent.px_exp, EXP),

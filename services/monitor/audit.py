@@ -16,7 +16,7 @@ from schema.orders import (
 )
 from schema.streams import STREAMS
 from schema.trading import Portfolio, Position
-from services.monitor.books import Books
+from services.monitor.books import Books, in_text
 from services.monitor.claims import Claims
 from services.monitor.conditions import (
     Condition,
@@ -46,11 +46,12 @@ class Audit:
         self._kill: KillLevel | None = None
         self._halts: dict[str, InstrumentHalted] = {}
         self._balances: dict[str, BalanceSeen] = {}
+        self._untrue: dict[str, str] = {}  # what the gateway said of a balance, and is not so
 
     @property
     def faults(self) -> int:
         """How many books differ and symbols have a breach."""
-        return len(self._claims.differences) + len(self.orders.breaches)
+        return len(self._claims.differences) + len(self._untrue) + len(self.orders.breaches)
 
     def take(self, message: Message, pos: int) -> None:
         """Fold one message of `gateway.order`, or take the engine's word on its books."""
@@ -72,7 +73,17 @@ class Audit:
                 self._halts.pop(message.symbol, None)
             case BalanceSeen():
                 self._balances[message.asset] = message
+                self._check(message)
         self.orders.take(message, repeated=repeated)
+
+    def _check(self, seen: BalanceSeen) -> None:
+        scope, apart = f"{seen.asset} at the venue", self.books.apart(seen)
+        self._untrue.pop(scope, None)
+        if apart:
+            self._untrue[scope] = (
+                f"{seen.asset}: the venue's figure and what the gateway said so far are "
+                f"{in_text(apart)} further apart than it says"
+            )
 
     def beat(self, heartbeat: Heartbeat, now_ns: int) -> None:
         """Learn how far the engine, and this service itself, have read."""
@@ -88,7 +99,7 @@ class Audit:
             return []
         self._claims.compare(self.books, now_ns)
         return [
-            *of_books(self._claims.differences),
+            *of_books(self._claims.differences | self._untrue),
             *of_breaches(self.orders.breaches),
             *of_unconfirmed(self.orders.unconfirmed),
             *of_kill(self._kill),

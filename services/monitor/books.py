@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import msgspec
 
-from schema.orders import Deposit, Fill
+from schema.orders import BalanceSeen, Deposit, Fill
 from schema.units import to_text
 from services.monitor.seen import Seen
 
 EXP_MAX = 40
+EARNED = ("funding", "dividend")
 
 
 class Book(msgspec.Struct):
@@ -39,12 +40,27 @@ class Books:
         self.fills = 0
         self.cash: dict[str, Book] = {}  # by asset
         self.positions: dict[str, Book] = {}  # by symbol
+        self.funding: dict[str, Book] = {}  # by symbol: what holding it has earned
+        self.external: dict[str, Fraction] = {}  # by asset: what is not the house's to trade with
         self._trades = Seen()
 
     def deposit(self, m: Deposit, pos: int) -> None:
         """Add what came by other ways than trading."""
-        if m.book == "trading":
-            self._pay(m.asset, parts(m.amount, m.exp), pos)
+        amount = parts(m.amount, m.exp)
+        if m.book != "trading":
+            self.external[m.asset] = self.external.get(m.asset, Fraction(0)) + amount
+            return
+        self._pay(m.asset, amount, pos)
+        known = m.symbol in self.positions and m.symbol.endswith(f"/{m.asset}")
+        if m.kind in EARNED and known:
+            self.funding.setdefault(m.symbol, Book()).add(amount, pos)
+
+    def apart(self, m: BalanceSeen) -> Fraction:
+        """Return by how much the venue's figure and ours differ otherwise than the gateway says."""
+        ours = self.external.get(m.asset, Fraction(0))
+        if m.asset in self.cash:
+            ours += self.cash[m.asset].amount
+        return parts(m.free + m.locked, m.exp) - ours - parts(m.difference, m.exp)
 
     def fill(self, m: Fill, pos: int) -> bool:
         """Add one execution; False for a trade that was added before."""
@@ -64,7 +80,7 @@ class Books:
 
     def passed(self, cursor: int, at_ns: int, now_ns: int) -> None:
         """Note by the engine's heartbeat which changes it has read."""
-        for book in (*self.cash.values(), *self.positions.values()):
+        for book in (*self.cash.values(), *self.positions.values(), *self.funding.values()):
             if book.waits and cursor >= book.changed_pos:
                 book.waits, book.passed_ns, book.seen_ns = False, at_ns, now_ns
 

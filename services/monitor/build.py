@@ -17,5 +17,8 @@ def build(house: "House", clock: Clock) -> Parts:
     limits, snapshot_s = house.settings.monitor, house.settings.engine.snapshot_s
     keeping = Keeping(house.settings.backup.every_h, house.settings.writer.wal_alarm_mib)
     now_ns = clock.market_ns()
-    core = Monitor(house.programs, limits, clock.scale, now_ns, snapshot_s, keeping)
+    needs_arm = house.settings.mode == "live"
+    core = Monitor(
+        house.programs, limits, clock.scale, now_ns, snapshot_s, keeping, needs_arm=needs_arm
+    )
     return Parts(core, MonitorEdge(house.home))

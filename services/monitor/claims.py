@@ -32,6 +32,7 @@ class Claims:
         self._stale_ns = stale_ns
         self._positions: dict[str, Claim] = {}
         self._cash: dict[str, Claim] = {}
+        self._funding: dict[str, Claim] = {}
         self.differences: dict[str, str] = {}  # by symbol or asset, with the numbers
 
     def take(self, message: Position | Portfolio) -> None:
@@ -41,7 +42,9 @@ class Claims:
             case Position(strategy=""):
                 claim = Claim(parts(message.qty, message.qty_exp), message.qty_exp, *when)
                 self._positions[message.symbol] = claim
-            case Portfolio():
+                earned = Claim(parts(message.funding, message.quote_exp), message.quote_exp, *when)
+                self._funding[message.symbol] = earned
+            case Portfolio(period="minute"):  # That of a day is said again with the next one.
                 claim = Claim(parts(message.cash, message.quote_exp), message.quote_exp, *when)
                 self._cash[message.quote] = claim
 
@@ -49,6 +52,9 @@ class Claims:
         """Find the differences anew; where nothing can be said, what was found stays."""
         for scope, claim in self._positions.items():
             self._hold(scope, books.positions.get(scope, Book()), claim, books.pos, now_ns)
+        for scope, claim in self._funding.items():
+            name = f"{scope} funding"
+            self._hold(name, books.funding.get(scope, Book()), claim, books.pos, now_ns)
         for scope, claim in self._cash.items():
             self._hold(scope, books.cash.get(scope, Book()), claim, books.pos, now_ns)
 

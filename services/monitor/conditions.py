@@ -18,6 +18,7 @@ HOLD_S = {
     "ServiceDegraded": 5,
     "CrashLoop": 0,
     "FeedStale": 5,
+    "FeedQuarantine": 90,
     "WriterBehind": 0,
     "DiskLow": 0,
     "ContractMismatch": 5,
@@ -37,6 +38,8 @@ HOLD_S = {
     "WalPinned": 5,
     "ArchiveFailed": 0,
     "WriterPaused": 0,
+    "LiveArmEnds": 0,
+    "LiveNotArmed": 5,
 }
 """How long a condition must last before it is an alert: restarts pass through the others."""
 
@@ -44,6 +47,7 @@ AUDITED = frozenset(
     {
         *("BooksDiffer", "OrderBreach", "OrderUnconfirmed"),
         *("KillLevel", "InstrumentHalted", "BalanceDiffers"),
+        *("LiveArmEnds", "LiveNotArmed"),
     }
 )
 """What only the whole of `gateway.order` can tell."""
@@ -138,6 +142,20 @@ def of_journals(heartbeats: Iterable[Heartbeat]) -> list[Condition]:
             summary = f"{failed} streams of {service} cannot be archived; its log says why"
             found.append(Condition("ArchiveFailing", service, "warning", summary))
     return found
+
+
+def of_refused(grew: Mapping[str, int]) -> list[Condition]:
+    """Return the symbols of which rows that cannot be true came lately, and so many since then."""
+    return [
+        Condition(
+            "FeedQuarantine",
+            symbol,
+            "warning",
+            f"{symbol}: rows that cannot be true keep coming, {count} until now; "
+            "nothing behind ingest sees them",
+        )
+        for symbol, count in grew.items()
+    ]
 
 
 def of_files(heartbeats: Iterable[Heartbeat]) -> list[Condition]:

@@ -30,10 +30,13 @@ from services.monitor.conditions import (
     of_files,
     of_journals,
     of_loops,
+    of_refused,
     of_verdicts,
     of_writer,
 )
 from services.monitor.effects import DiskSeen
+from services.monitor.permission import Permission
+from services.monitor.refused import Refused
 from services.monitor.shards import Keeping, of_shards
 from services.monitor.state import State, key
 
@@ -41,6 +44,9 @@ CHECK_S = 0.5
 NAP_S = 2.0
 GRACE_S = 5.0
 """After a start nothing is judged until every heartbeat had time to come."""
+
+LATELY_S = 60
+"""Rows that were refused by a feed since then are coming still."""
 
 STOPPED = "stopped."
 """The warden's counters of what a person, or it, has stopped."""
@@ -66,15 +72,19 @@ class Monitor(Service):
         now_ns: int,
         snapshot_s: int,
         keeping: Keeping | None = None,
+        *,
+        needs_arm: bool = False,
     ) -> None:
         self.state = State()
         self.settings = settings
         self.audit = Audit(NAME, snapshot_s * SECOND)
+        self.permission = Permission(needed=needs_arm)
         self.keeping = keeping or Keeping()
         self.scale = scale
         self.second_ns = int(SECOND * scale)
         self.vitals = Vitals(programs, now_ns, limits(scale))
         self._lag = Lag()
+        self._refused = Refused(LATELY_S * self.second_ns)
         self._behind_s: dict[str, int] = {}
         self._disk: DiskSeen | None = None
         self._since_ns: dict[str, int] = {}
@@ -86,6 +96,7 @@ class Monitor(Service):
             return self.handle(heard.message, now_ns)
         assert isinstance(heard.message, Message)
         self.audit.take(heard.message, heard.pos)
+        self.permission.take(heard.message)
         return []
 
     def handle(self, message: Said, now_ns: int) -> list[Said]:
@@ -182,8 +193,10 @@ class Monitor(Service):
             *of_contracts(alive),
             *of_files(alive),
             *of_journals(alive),
+            *of_refused(self._refused.grew(alive, now_ns)),
             *of_shards(alive, self.keeping),
             *self.audit.conditions(now_ns),
+            *(self.permission.conditions(now_ns) if self.audit.level else ()),
         ]
 
     def _alive(self, heartbeat: Heartbeat, now_ns: int) -> bool:

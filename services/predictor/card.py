@@ -3,7 +3,8 @@
 import msgspec
 
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS, PredictorSettings
+from schema.setting_types import TIMEFRAMES_NS
+from schema.settings import PredictorSettings
 from services.predictor.features import NAMES, VERSION
 
 

@@ -8,11 +8,12 @@ from schema.forecast import Forecast, ModelArrived, ModelCard, TrainingChanged
 from schema.head import Message
 from schema.house import Command, CommandDone
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS, Settings
+from schema.setting_types import TIMEFRAMES_NS
+from schema.settings import Settings
 from schema.units import MINUTE_NS
 from services.predictor import HEARS, NAME, SAYS, baseline, network
 from services.predictor.card import Card, ModelError, read_card, require_fit
-from services.predictor.features import Vector, deviation, is_next
+from services.predictor.features import Vector, amend, deviation, is_next
 from services.predictor.network import Network, read_network
 from services.predictor.outcomes import UNSAID, Line, Outcome, advance, await_outcome
 from services.predictor.scoring import Tally, count, score, unsay
@@ -84,6 +85,8 @@ class Predictor(Service):
     def _bar(self, bar: Bar, *, fresh: bool) -> list[Said]:
         line = self.state.windows.lines.setdefault(bar.symbol, Line())
         if not is_next(line.window, bar):
+            if bar.revision:
+                amend(line.window, bar)
             return []
         features, outcomes = advance(line, bar)
         said = self._settle(bar, outcomes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bus.columns import BarRow, Exponents
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.predictor.features import DIRECTIONLESS, NAMES
 from services.predictor.outcomes import Line, advance, await_outcome
 

@@ -13,7 +13,7 @@ from operator import mul
 import msgspec
 
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS
 
 VERSION = 1
@@ -77,6 +77,26 @@ def update(window: Window, bar: Bar) -> Vector | None:
     close, high, low = log(bar.close / unit), log(bar.high / unit), log(bar.low / unit)
     _push(window, close, max(high, close), min(low, close), bar.volume / 10.0**bar.qty_exp)
     return vector(window, bar.ts_event) if len(window.closes) > LOOKBACK else None
+
+
+def amend(window: Window, bar: Bar) -> None:
+    """Put a corrected bar in its place, and the price that stood still behind it.
+
+    Vectors from the next bar on are made of it, as those of a window that is filled anew. What was
+    forecast and learned of the bar as it was first said stands.
+    """
+    step_ns = TIMEFRAMES_NS[bar.timeframe]
+    at = len(window.closes) - 1 - (window.open_ns - bar.open_ns) // step_ns
+    if at < 0 or bar.open_ns > window.open_ns or min(bar.low, bar.close) <= 0:
+        return
+    unit = 10.0**bar.px_exp
+    close, high, low = log(bar.close / unit), log(bar.high / unit), log(bar.low / unit)
+    window.closes[at], window.highs[at] = close, max(high, close)
+    window.lows[at], window.volumes[at] = min(low, close), bar.volume / 10.0**bar.qty_exp
+    for still in range(at + 1, len(window.closes)):
+        if window.volumes[still] > 0:
+            return
+        window.closes[still] = window.highs[still] = window.lows[still] = close
 
 
 def vector(window: Window, close_ns: int) -> Vector:

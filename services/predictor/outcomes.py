@@ -8,7 +8,7 @@ from math import log
 import msgspec
 
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.predictor.features import Vector, Window, is_torn, update
 
 WAITING_MAX = 15

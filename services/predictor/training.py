@@ -20,7 +20,7 @@ from bus.bars import open_bars
 from bus.clock import Clock, SystemClock
 from bus.errors import HouseError
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.predictor.card import Card, ModelError
 from services.predictor.dataset import Rows, Split, bars_of, fingerprint, rows_of, split
 from services.predictor.features import NAMES, VERSION
