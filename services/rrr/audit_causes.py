@@ -64,7 +64,8 @@ def _hold_intent(fold: Fold, asked: Asked, key: str, sent: Sent) -> None:
 
 
 def _hold_risk_state(fold: Fold, asked: Asked, key: str, sent: Sent) -> None:
-    words = asked.words.get(key, ())
+    # An approval may have gone with the power: what risk said anew of its order is a denial.
+    words = [word for word in asked.words.get(key, ()) if word.approved]
     if sent.by == CLOSER or sent.reducing or not words:
         return
     when, at_ns = words[0].when, words[0].at_ns

@@ -43,6 +43,7 @@ class Fold:
         self.held_at: dict[str, list[tuple[int, int]]] = {}  # position of each symbol, over time
         self.faults: dict[str, list[str]] = {}
         self.apart: dict[str, tuple[int, int]] = {}  # what the venue has more of, as seen last
+        self.moved: dict[str, int] = {}  # how often that changed
         self.late: list[tuple[int, Fill]] = []
         self.halts: list[tuple[int, InstrumentHalted]] = []
         self.adopted: set[str] = set()
@@ -94,10 +95,13 @@ class Fold:
         known = Known(
             wish.symbol, wish.side, wish.strategy, atoms(wish.qty, wish.qty_exp), self.pos, wish.oco
         )
+        known.replaces = wish.replaces
         reducing = self._reduces(known)
         expected = order_hash(wish)
         self._hold_against_verdict(m, expected)
         self._hold_against_levels(key, known, reducing=reducing)
+        if wish.replaces in self._open:
+            self._open[wish.replaces].successor = key
         self.orders[key] = self._open[key] = known
         yes = m.verdict
         self.sent[key] = Sent(self.pos, expected, reducing, yes.by, yes.order_hash)
@@ -142,11 +146,11 @@ class Fold:
     def _resting(self, known: Known) -> int:
         total = 0
         for key, other in self._open.items():
-            if (other.symbol, other.side) != (known.symbol, known.side) or key == known.oco:
+            if (other.symbol, other.side) != (known.symbol, known.side) or key in known.twins:
                 continue
-            twin = self._open.get(other.oco)
-            # Of two that exclude each other the larger counts, once.
-            if twin is None or (other.left, key) >= (twin.left, other.oco):
+            twins = [(self._open[one].left, one) for one in other.twins if one in self._open]
+            # Of those that exclude each other the larger counts, once.
+            if (other.left, key) >= max(twins, default=(0, "")):
                 total += other.left
         return total
 
@@ -236,6 +240,10 @@ class Fold:
     def _balance(self, m: BalanceSeen) -> None:
         theirs = atoms(m.free + m.locked, m.exp)
         ours, apart = self.money.whole().get(m.asset, 0), atoms(m.difference, m.exp)
+        _, before = self.apart.get(m.asset, (0, 0))
+        if apart != before:
+            number = self.moved[m.asset] = self.moved.get(m.asset, 0) + 1
+            self.deposits[f"suspense:{m.asset}:{number}"] = self.pos
         self.apart[m.asset] = (self.pos, apart)
         if theirs - ours != apart:
             text = (

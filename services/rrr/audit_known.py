@@ -21,6 +21,13 @@ class Known(msgspec.Struct):
     filled: int = 0
     state: str = "SUBMITTED"
     pending: bool = False
+    replaces: str = ""
+    successor: str = ""  # the newest order that was to take its place
+
+    @property
+    def twins(self) -> tuple[str, ...]:
+        """Orders of which it alone, or one of them alone, is done."""
+        return tuple(filter(None, (self.oco, self.replaces, self.successor)))
 
     @property
     def left(self) -> int:

@@ -11,7 +11,9 @@ DEPTH = 40
 """Decimals of the unit; no exchange has half as many."""
 
 POWERS: tuple[int, ...] = tuple(int(10**n) for n in range(DEPTH + 1))
-QTY, COST, REALIZED, FEES = "qty", "cost", "realized", "fees"
+QTY, COST, REALIZED, FEES, FUNDING = "qty", "cost", "realized", "fees", "funding"
+SHAPE = (QTY, COST, REALIZED, FEES, FUNDING)
+EARNED = ("funding", "dividend")
 
 
 def atoms(n: int, exp: int) -> int:
@@ -55,7 +57,7 @@ class Money:
     def __init__(self) -> None:
         self.balances: dict[str, int] = {}
         self.fees: dict[str, int] = {}
-        self.held: dict[str, dict[str, int]] = {}  # by symbol: qty, cost, realized, fees
+        self.held: dict[str, dict[str, int]] = {}  # by symbol: qty, cost, realized, fees, funding
         self.external: dict[str, int] = {}  # what is at the venue, and not the house's to trade
         self.outside: dict[str, int] = {}  # what the other side of all entries holds
         self._fine: dict[str, int] = {}  # decimals of a symbol's money so far
@@ -63,10 +65,20 @@ class Money:
     def deposit(self, m: Deposit) -> None:
         """Add what came by other ways than trading."""
         amount = atoms(m.amount, m.exp)
-        if m.book == "trading":
-            self._pay(m.asset, amount)
-        else:
+        if m.book != "trading":
             self.external[m.asset] = self.external.get(m.asset, 0) + amount
+            return
+        self._pay(m.asset, amount)
+        if m.kind == "rebate":
+            self.fees[m.asset] = self.fees.get(m.asset, 0) - amount
+        book = self.held.get(m.symbol)
+        if book is None or m.symbol.partition("/")[2] != m.asset:
+            return
+        if m.kind in EARNED:
+            book[FUNDING] += amount
+        elif m.kind == "rebate":
+            book[FEES] -= amount
+        self._fine[m.symbol] = max(self._fine[m.symbol], m.exp)
 
     def fill(self, m: Fill) -> None:
         """Add one execution."""
@@ -80,7 +92,7 @@ class Money:
         self.fees[m.fee_asset] = self.fees.get(m.fee_asset, 0) + fee
         fine = max(m.quote_exp, m.fee_exp if m.fee_asset == quote else 0)
         self._fine[m.symbol] = max(self._fine.get(m.symbol, 0), fine)
-        book = self.held.setdefault(m.symbol, dict.fromkeys((QTY, COST, REALIZED, FEES), 0))
+        book = self.held.setdefault(m.symbol, dict.fromkeys(SHAPE, 0))
         self._trade(m.symbol, book, sign, qty, money)
         if m.fee_asset == quote:
             book[FEES] += fee

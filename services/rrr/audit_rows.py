@@ -29,7 +29,18 @@ SAME = (
     "client_order_id", "venue_order_id", "side", "px", "qty", "quote_qty", "fee", "fee_asset",
     "px_exp", "qty_exp", "quote_exp", "fee_exp",
 )  # fmt: skip
-STATED = ("qty", "cost", "realized", "fees", "mark_px", "px_exp", "qty_exp", "quote_exp")
+STATED = (
+    "qty",
+    "cost",
+    "realized",
+    "fees",
+    "funding",
+    "mark",
+    "mark_px",
+    "px_exp",
+    "qty_exp",
+    "quote_exp",
+)
 WAITING = "INITIALIZED"
 
 Rows = list[dict[str, Any]]
@@ -54,6 +65,8 @@ def read_shard(db_dir: Path, clock: Clock) -> Shard:
     """Return all rows of one moment; the writer may go on meanwhile, then it is read again."""
     try:
         with Reader(db_dir, "trading", clock, READ_MS) as reader:
+            if reader.older is not None:
+                return Shard(why_not=reader.older.what, behind=True)
             for _ in range(TRIES):
                 before = _places(reader)
                 found = {name: list(reader.rows(sql)) for name, sql in QUERIES.items()}
@@ -119,7 +132,7 @@ def _trades(rows: Rows, fold: Fold) -> Iterable[str]:
 
 
 def _sums(rows: Rows, fold: Fold) -> Iterable[str]:
-    sums: dict[str, int] = {}
+    sums: dict[tuple[str, str], int] = {}
     entry, legs, whole = "", dict[str, int](), set[str]()
     for row in [*rows, {"entry": "", "asset": "", "amount": 0, "exp": 0, "account": ""}]:
         if row["entry"] != entry:
@@ -133,12 +146,21 @@ def _sums(rows: Rows, fold: Fold) -> Iterable[str]:
             entry, legs = row["entry"], {}
         n = atoms(row["amount"], row["exp"])
         legs[row["asset"]] = legs.get(row["asset"], 0) + n
-        if row["account"] == "trading":
-            sums[row["asset"]] = sums.get(row["asset"], 0) + n
-    for asset in sorted({*sums, *fold.money.balances}):
-        theirs, ours = sums.get(asset, 0), fold.money.balances.get(asset, 0)
-        if theirs != ours:
-            yield f"{asset}: the ledger holds {text_of(theirs)}, the journal {text_of(ours)}"
+        key = row["account"], row["asset"]
+        sums[key] = sums.get(key, 0) + n
+    apart = {asset: n for asset, (_, n) in fold.apart.items()}
+    books = {"trading": fold.money.balances, "external": fold.money.external, "suspense": apart}
+    for account, ours in books.items():
+        theirs = {asset: n for (whose, asset), n in sums.items() if whose == account}
+        yield from _unlike(account, theirs, ours)
+
+
+def _unlike(account: str, theirs: dict[str, int], ours: dict[str, int]) -> Iterable[str]:
+    for asset in sorted({*theirs, *ours}):
+        there, here = theirs.get(asset, 0), ours.get(asset, 0)
+        if there != here:
+            where = "" if account == "trading" else f" in {account}"
+            yield f"{asset}{where}: the ledger holds {text_of(there)}, the journal {text_of(here)}"
 
 
 def _entries(shard: Shard, fold: Fold) -> Iterable[str]:

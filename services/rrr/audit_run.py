@@ -114,7 +114,7 @@ def _opens(house: House) -> Opens:
 
 
 def _venue_of(house: House) -> audit_venue.Venue:
-    if house.described.mode != "local":
+    if house.described.mode not in {"local", "paper"}:
         return audit_venue.Venue(why_not="it is told by the balances that the gateway saw")
     return audit_venue.read_venue(_world_dir(house))
 

@@ -24,11 +24,20 @@ Row = dict[str, Any]
 POSITIONS = """
 SELECT p.symbol AS symbol, v.qty AS qty, v.avg_price AS avg_price, v.cost AS cost,
     v.mark_price AS mark_price, v.realized AS realized, v.fees AS fees, v.time AS time,
+    decimal_text(p.funding, p.quote_exp) AS funding,
+    decimal_text(p.realized - p.fees + p.funding, p.quote_exp) AS realized_net,
+    p.mark AS mark_source, p.strategy AS strategy, (
+        SELECT group_concat(s.strategy, ' ' ORDER BY s.strategy) FROM trading.positions AS s
+        WHERE s.symbol = p.symbol AND s.strategy NOT IN ('', p.strategy) AND s.qty <> 0
+    ) AS strategies,
     p.qty AS n, p.cost AS c, p.mark_px AS m, p.px_exp AS px_exp, p.qty_exp AS qty_exp,
     p.quote_exp AS quote_exp
 FROM trading.positions AS p JOIN positions AS v USING (symbol, strategy)
-WHERE p.strategy = '' AND p.qty <> 0 ORDER BY p.symbol
+WHERE CASE ?1 WHEN '*' THEN p.strategy <> '' ELSE p.strategy = ?1 END AND p.qty <> 0
+ORDER BY p.symbol, p.strategy
 """
+UNPRICED = "none"
+EVERY = "*"
 NUMBERS = ("n", "c", "m", "px_exp", "qty_exp", "quote_exp")
 ACCOUNT = """
 SELECT quote, cash, equity, quote_exp FROM trading.portfolio_snapshots ORDER BY id DESC LIMIT 1
@@ -84,14 +93,19 @@ def known_rows(house: House, sql: str, bindings: Sequence[Any] = ()) -> list[Row
 
 def as_integrity(error: HouseError) -> HouseError:
     """Return a failure of a shard or a journal with the exit code of the command line."""
+    if error.exit_code == NotReadyError.exit_code:
+        return error
     refused = error.exit_code == 78 and not isinstance(error.__cause__, OSError)
     error.exit_code = 5 if error.exit_code == 74 or refused else 1
     return error
 
 
-def positions(house: House) -> list[Row]:
-    """Return the open positions of the account, each with what closing it now would add."""
-    return [_position(row) for row in shard_rows(house, POSITIONS)]
+def positions(house: House, strategy: str = "") -> list[Row]:
+    """Return the open positions of the account, each with what closing it now would add.
+
+    Those of one strategy where one is named, and of all strategies for EVERY.
+    """
+    return [_position(row) for row in shard_rows(house, POSITIONS, (strategy,))]
 
 
 def read_books(house: House) -> Books:
@@ -140,6 +154,9 @@ def unrealized(qty: int, cost: int, mark_px: int, exps: tuple[int, int, int]) ->
 
 def _position(row: dict[str, Any]) -> Row:
     qty, cost, mark_px, *exps = (row.pop(name) for name in NUMBERS)
+    row["strategies"] = (row["strategies"] or row["strategy"]).split()
+    if row["mark_source"] == UNPRICED:  # Nothing is known of its worth, and that is not zero.
+        return {**row, "mark_price": None, "unrealized": None, "value": None}
     gain = {"unrealized": unrealized(qty, cost, mark_px, tuple(exps))}
     return {**row, **gain, "value": unrealized(qty, 0, mark_px, tuple(exps))}
 

@@ -11,7 +11,7 @@ import msgspec
 from bus.house import House
 from schema import lifecycle, market, orders, trading
 from schema.head import Cause, Message
-from schema.identity import client_order_id
+from schema.identity import MANUAL, client_order_id
 from schema.market import Bar, Trade
 from schema.orders import OrderDenied, OrderSubmitted
 from schema.streams import BY_NUMBER, STREAMS
@@ -32,7 +32,7 @@ MINUTE_WALL_NS = 75_000_000_000
 
 LEGS = """
 SELECT client_order_id, leg, side, order_type, status, qty, filled_qty, limit_price, stop_price,
-    reason FROM orders
+    reason, parent, created, updated FROM orders
 WHERE client_order_id IN (SELECT client_order_id FROM trading.orders WHERE parent = ?)
     OR client_order_id IN ({ids}) ORDER BY created, client_order_id
 """
@@ -213,9 +213,12 @@ def _note_gaps(chain: Chain, decided: Seen | None, wish: Seen | None, verdict: S
     if wish is None or not chain.steps:
         chain.missing.append("no strategy of this house asked for it, or that is no longer kept")
         return
-    if decided is None:
+    by_hand = chain.intent is not None and chain.intent.strategy == MANUAL
+    if by_hand:
+        chain.missing.append("a person asked for it, by hand")
+    elif decided is None:
         chain.missing.append("no decision names it: it protects or closes what another one began")
-    if (decided or wish).message.cause == (0, 0):
+    if not by_hand and (decided or wish).message.cause == (0, 0):
         chain.missing.append("a timer began it, and no market data")
     if verdict is None:
         chain.missing.append("risk has not said anything of it yet")

@@ -1,4 +1,4 @@
-"""`rrr data`: the history of markets, from files: bring it in, see what is there, fill it up."""
+"""`rrr data`: the history of markets: bring it in, see what is there, fill it up."""
 
 import click
 
@@ -6,6 +6,7 @@ from services.rrr.verbs import InnerVerbs
 
 VERBS = {
     "import": ("history", "services.rrr.data_import:import_"),
+    "fetch": ("history", "services.rrr.data_fetch"),
     "status": ("history", "services.rrr.data_status"),
     "fill": ("history", "services.rrr.data_fill"),
 }

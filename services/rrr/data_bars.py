@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import INT64_LIMIT, MINUTE_NS, SECOND_NS, iso, to_text
 from services.rrr.data_digits import DECIMALS_MAX, Bools, Ints, Smalls
 from services.rrr.data_layouts import LayoutError
@@ -35,10 +35,16 @@ class Series(msgspec.Struct):
     gaps: list[Entry]  # the largest
 
 
-def series_of(rows: Rows, timeframe: str, now_ns: int, report: Report) -> Series:
-    """Return the bars of a file; LayoutError when they are not of this timeframe."""
+def series_of(
+    rows: Rows, timeframe: str, now_ns: int, report: Report, *, spaced: bool = True
+) -> Series:
+    """Return the bars of a file; LayoutError when they are not of this timeframe.
+
+    Bars of which nobody has to guess the timeframe may be apart as they like: not `spaced`.
+    """
     tf_ns = TIMEFRAMES_NS[timeframe]
-    _require_spacing(rows.opens_ns, timeframe)
+    if spaced:
+        _require_spacing(rows.opens_ns, timeframe)
     good = _in_time(rows, tf_ns, now_ns, report)
     columns, exponents = _columns(rows, tf_ns, good, report)
     _check_values(columns, rows, exponents, good, report)

@@ -7,7 +7,7 @@ import numpy as np
 from bus.bars import BarReader
 from bus.columns import NUMBERS, Bars
 from bus.errors import ShardError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import INT64_LIMIT, iso
 from services.rrr.data_bars import Series, values_text
 from services.rrr.data_digits import Bools, Ints

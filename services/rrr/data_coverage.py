@@ -12,7 +12,7 @@ from bus.errors import ShardError
 from bus.history import histories
 from bus.house import House
 from bus.month_names import TICKS
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import iso
 from services.rrr.data_bars import gaps_of
 from services.rrr.data_digits import Ints

@@ -10,7 +10,7 @@ import msgspec
 from bus.bars import BarReader, open_bars
 from bus.clock import Clock, SystemClock
 from bus.errors import HouseError, ShardError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.rrr.data_building import Built, build
 from services.rrr.data_coverage import HISTORY_PLACE, READ_LIMIT_MS, Place, places_of
 from services.rrr.data_taking import chunks_of

@@ -12,7 +12,7 @@ from bus.clock import Clock, SystemClock
 from bus.errors import HouseError, SettingsError, ShardError
 from bus.history import history_place
 from bus.house import House
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.rrr.data_bars import Series
 from services.rrr.data_layouts import FORMATS, LayoutError
 from services.rrr.data_outcome import outcome_lines, total_line

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 
 QUOTES = (
     *("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "TRY", "JPY", "AUD", "BRL"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from bus.clock import Clock
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import iso
 from services.rrr.data_bars import Series, series_of, values_text
 from services.rrr.data_layouts import Layout, LayoutError, layout_of

@@ -15,7 +15,7 @@ from bus.errors import HouseError
 from bus.house import House
 from bus.migrations import KINDS, Kind
 from bus.reading import Value
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import iso
 from services.rrr.books import as_integrity, require_shard
 from services.rrr.db_export_choice import Selection

@@ -10,7 +10,7 @@ import click
 from bus.clock import Clock, SystemClock
 from bus.house import House, open_house
 from services.rrr.pipes import reader_may_leave
-from services.rrr.screen import screen
+from services.rrr.screen import screen, world_line
 from services.rrr.standing import standing_house
 from services.rrr.start import bring_up, wait_ready
 from services.rrr.status import failure
@@ -35,6 +35,9 @@ def _tell(line: str) -> None:
 def up() -> None:
     """Start everything, and wait until it is READY."""
     house, clock = open_house(), SystemClock()
+    if house.settings.mode == "live":
+        _tell(world_line(house.world, "live"))
+        _tell("Nothing that adds risk leaves before it is armed: `rrr live check`, `rrr live arm`")
     bring_up(house, clock, _tell)
     report, _ = status_of(house, clock)
     _tell(screen(report))
@@ -53,14 +56,19 @@ def down() -> None:
 @click.argument("names", nargs=-1, required=True)
 def restart(names: tuple[str, ...]) -> None:
     """Restart services by name, and wait until they are READY."""
-    house, clock = open_house(), SystemClock()
+    house = open_house()
     _refuse_unknown(house, names)
+    start_again(house, names)
+
+
+def start_again(house: House, names: tuple[str, ...]) -> None:
+    """Restart services one after the other, and wait until they are READY."""
     supervisor = Supervisor(house)
     for name in names:
         if _runs(supervisor, name):
             supervisor.call("stopProcess", name, True)
         supervisor.call("startProcess", name, True)
-    wait_ready(house, names, clock, _tell)
+    wait_ready(house, names, SystemClock(), _tell)
 
 
 @click.command()

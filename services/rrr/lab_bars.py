@@ -15,7 +15,7 @@ from bus.columns import NUMBERS as NAMES
 from bus.columns import Bars
 from bus.errors import HouseError
 from bus.month_names import month_span_ns
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MINUTE_NS
 from services.rrr.lab_table import Array
 

@@ -9,7 +9,7 @@ from bus.journal import open_reader
 from schema.head import Cause
 from schema.house import Inputs
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.streams import STREAMS, owned_by
 from services.backtest.parity_day import BarKey
 from services.engine.core import FRESH_BARS

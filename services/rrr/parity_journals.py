@@ -136,9 +136,10 @@ def _bars(house: House, span: Span, wall_ns: int) -> tuple[dict[BarKey, Bar], di
     for seen in said_since(house.journal_dir, BAR, max(0, wall_ns - DAY_NS)):
         bar = seen.message
         if isinstance(bar, Bar) and first_ns <= bar.open_ns < span.until_ns:
-            # The engine takes the first that it hears of a time.
-            found.setdefault((bar.symbol, bar.timeframe, bar.open_ns), bar)
-            told[STREAMS[BAR].number, seen.pos] = bar
+            # The engine decides on the first that it hears of a time, and never on a correction.
+            key = bar.symbol, bar.timeframe, bar.open_ns
+            if found.setdefault(key, bar) is bar:
+                told[STREAMS[BAR].number, seen.pos] = bar
     return found, told
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MS_NS
 from services.rrr.legacy import legacy_rows
 from services.rrr.pg_values import unscaled

@@ -25,7 +25,7 @@ from services.rrr.replay_proof import Difference, Proof, Stretch
 from services.rrr.replay_run import Plan, Replay, total
 from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
-from services.rrr.survey import running_house
+from services.rrr.survey import NotReadyError, running_house
 
 STRETCHES_SHOWN = 10
 SLOW_TURNS = 2_000
@@ -65,7 +65,7 @@ def replay(
         )
     with reader_may_leave():
         click.echo(_as_json(proofs, any_code=any_code) if as_json else _screen(house, proofs))
-    _judge(proofs)
+    judge(proofs)
 
 
 def _day(text: str) -> Day:
@@ -174,11 +174,17 @@ def _row(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _judge(proofs: list[Proof]) -> None:
+def judge(proofs: list[Proof]) -> None:
+    """Raise IntegrityError at a difference, NotReadyError where nothing at all was verified."""
     wrong = [one.service for one in proofs if one.difference is not None]
     if wrong:
         raise IntegrityError(
             f"{', '.join(wrong)}: run again, a turn says something else than the journal holds",
             "`rrr audit` tells whether the books are touched; a strategy that reads a clock or "
             "draws lots does this, too",
+        )
+    if any(one.stretches for one in proofs) and not any(one.turns for one in proofs):
+        raise NotReadyError(
+            "not one turn could be verified: each is of other code, or followed a loss",
+            "`rrr replay --verify --any-code` runs those of other code all the same",
         )

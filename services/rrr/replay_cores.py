@@ -27,7 +27,7 @@ def build(house: House, service: str) -> Callable[[], Service]:
         case "gateway":
             from services.gateway.core import Gateway  # noqa: PLC0415 - as above
 
-            return lambda: Gateway(settings, world, armed=settings.mode == "local")
+            return lambda: Gateway(settings, world)
         case _:
             from services.predictor.core import Predictor  # noqa: PLC0415 - as above
 

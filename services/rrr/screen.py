@@ -13,6 +13,8 @@ LARGE = 100
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 MODES = {"synthetic": "local", "replay": "local"}
 SIMULATED = "SIMULATED MARKET AND MONEY"
+STANDIN = "standin"
+REHEARSAL = "A REHEARSAL: A STAND-IN'S MARKET, SIMULATED MONEY"
 MONEY = {"paper": "REAL MARKET, SIMULATED MONEY", "live": "REAL MARKET AND MONEY"}
 
 
@@ -32,7 +34,8 @@ def screen(report: dict[str, Any]) -> str:
 def world_line(world: str, mode: str = "") -> str:
     """Return which world this is, and whether its market and money are real."""
     mode = mode or mode_of(world)
-    return f"World: {world} ({mode})   {MONEY.get(mode, SIMULATED)}"
+    money = REHEARSAL if STANDIN in world.split("-") else MONEY.get(mode, SIMULATED)
+    return f"World: {world} ({mode})   {money}"
 
 
 def mode_of(world: str) -> str:
@@ -140,10 +143,14 @@ def _positions(report: dict[str, Any], places: int) -> list[str]:
     columns = [
         numbers("QTY", [one["qty"] for one in rows]),
         numbers("AVG PRICE", [_short(one["avg_price"]) for one in rows]),
-        numbers("VALUE", [_money(one["value"], places) for one in rows]),
-        numbers("UNREALIZED", [_money(one["unrealized"], places) for one in rows]),
+        numbers("VALUE", [_worth(one["value"], places) for one in rows]),
+        numbers("UNREALIZED", [_worth(one["unrealized"], places) for one in rows]),
     ]
     return table(list(zip(symbols, *columns, strict=True)))
+
+
+def _worth(text: str | None, places: int) -> str:
+    return "no price" if text is None else _money(text, places)
 
 
 def _money(text: str, places: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bus.build import code_hash, contract_hash
 from bus.clock import Clock
 from bus.errors import BusyError, HouseError, SettingsError
+from bus.health import Verdict
 from bus.house import House
 from services.rrr.stop import bring_down, supervisor_pid
 from services.rrr.supervisor import Supervisor, supervisord_command
@@ -48,12 +49,13 @@ def wait_ready(house: House, names: tuple[str, ...], clock: Clock, tell: Tell) -
     told: set[str] = set()
     while True:
         found = survey(house, clock)
-        waiting = [v for v in found.verdicts if v.service in names and not v.ready]
+        waiting = [v for v in found.verdicts if v.service in names and not _stands(v)]
         elapsed_s = (clock.mono_ns() - begun_ns) / 1e9
+        states = {verdict.service: verdict.state for verdict in found.verdicts}
         for name in names if waiting or told else ():
             if name not in told and name not in {v.service for v in waiting}:
                 told.add(name)
-                tell(f"  {name} is READY after {elapsed_s:.1f} s")
+                tell(f"  {name} is {states[name]} after {elapsed_s:.1f} s")
         if not waiting:
             return found
         refuse_refused(house, found, names)
@@ -62,6 +64,14 @@ def wait_ready(house: House, names: tuple[str, ...], clock: Clock, tell: Tell) -
         if elapsed_s > READY_S:
             _too_late(house, found, waiting[0].service)
         clock.pause_ms(POLL_MS)
+
+
+def _stands(verdict: Verdict) -> bool:
+    if verdict.ready or verdict.service != "gateway":
+        return verdict.ready
+    from services.gateway.arming import UNARMED  # noqa: PLC0415 - who asks for status needs none
+
+    return verdict.reason.startswith(UNARMED)  # It waits for a person, and nobody else has to.
 
 
 def refuse_refused(house: House, found: Survey, names: tuple[str, ...]) -> None:

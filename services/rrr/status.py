@@ -108,7 +108,12 @@ def _service(found: Survey, name: str) -> dict[str, Any]:
 def _remark(found: Survey, name: str) -> str:
     # A tape that has ended is no fault, and whoever waits for prices wants to know.
     ended_ns = found.counter(name, "replay_ended_ns")
-    return f"the replay ended at {iso(ended_ns)}; no more trades come" if ended_ns else ""
+    if ended_ns:
+        return f"the replay ended at {iso(ended_ns)}; no more trades come"
+    closed = found.counter(name, "closed_symbols")
+    return (
+        f"nothing is matched in {closed} of its symbols: their feeds are not OK" if closed else ""
+    )
 
 
 def _uptime_s(found: Survey, name: str) -> float:

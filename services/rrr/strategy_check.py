@@ -15,7 +15,7 @@ from bus.history import history_of
 from bus.house import House, open_house
 from bus.migrations import KINDS
 from bus.rows import shard_files
-from schema.settings import WEEK_MS
+from schema.setting_types import WEEK_MS
 from schema.units import SECOND_NS, iso
 from services.rrr.backtest_words import as_typed
 from services.rrr.pipes import reader_may_leave

@@ -1,4 +1,4 @@
-"""Changes the tables of strategies in settings.local.toml, and leaves all else in it as it was.
+"""Changes single settings in settings.local.toml, and leaves all else in it as it was.
 
 Whoever keeps notes and an order of their own in that file finds them again after a command.
 """
@@ -25,14 +25,19 @@ def put(root: Path, name: str, changes: Mapping[str, Scalar | tuple[str, ...]]) 
 
     The file stays as it was when the settings would be refused with them: SettingsError.
     """
+    put_all(root, {("strategy", name, *key.split(".")): it for key, it in changes.items()})
+
+
+def put_all(root: Path, changes: Mapping[Keys, Scalar | tuple[str, ...]]) -> None:
+    """Set keys of any tables, and make these if need be; as `put` otherwise."""
     path, text = _read(root)
     wanted, changed = parse_file(path, text), text
-    for key, value in changes.items():
-        keys = ("strategy", name, *key.split("."))
+    for keys, value in changes.items():
         plain = list(value) if isinstance(value, tuple) else value
         changed = put_value(changed, keys, plain)
         _table(wanted, keys[:-1])[keys[-1]] = plain
-    _write(root, path, (text, changed), wanted)
+    tables = " ".join(dict.fromkeys(f"[{keys[0]}]" for keys in changes))
+    _write(root, path, (text, changed), wanted, tables)
 
 
 def drop(root: Path, name: str) -> None:
@@ -65,9 +70,15 @@ def _table(data: dict[str, Any], keys: Keys) -> dict[str, Any]:
     return data
 
 
-def _write(root: Path, path: Path, texts: tuple[str, str], wanted: Mapping[str, Any]) -> None:
+def _write(
+    root: Path,
+    path: Path,
+    texts: tuple[str, str],
+    wanted: Mapping[str, Any],
+    tables: str = "[strategy]",
+) -> None:
     before, after = texts
-    _require_meant(path, after, wanted)
+    _require_meant(path, after, wanted, tables)
     if before == after:
         return
     loaded = load(root, os.environ, after)
@@ -80,15 +91,17 @@ def _write(root: Path, path: Path, texts: tuple[str, str], wanted: Mapping[str, 
         ).of_disk(error) from error
 
 
-def _require_meant(path: Path, text: str, wanted: Mapping[str, Any]) -> None:
+def _require_meant(path: Path, text: str, wanted: Mapping[str, Any], tables: str) -> None:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         found = {}
     if _filled(found) != _filled(wanted):
         raise SettingsError(
-            f"{path} writes [strategy] in a way that this command cannot change",
-            "Change it by hand, or give each strategy a table [strategy.NAME] first",
+            f"{path} writes {tables} in a way that this command cannot change",
+            "Change it by hand, or give each strategy a table [strategy.NAME] first"
+            if tables == "[strategy]"
+            else f"Change it by hand, or give it a table {tables} first",
         )
 
 

@@ -7,19 +7,24 @@ import click
 
 from bus.house import House
 from schema.lifecycle import TERMINAL
-from services.rrr.books import Row, shard_rows
+from services.rrr.books import UNPRICED, Row, shard_rows
 from services.rrr.books import positions as open_positions
 from services.rrr.pipes import reader_may_leave
 from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
 from services.rrr.survey import running_house
+from services.rrr.verbs import InnerVerbs
+
+EXPORTS = {"export": ("trading", "services.rrr.trades_export")}
+"""What `rrr trades` knows beside the newest fills."""
 
 ROWS_MAX = 1_000_000
 ORDERS = """
 SELECT client_order_id, created, strategy, symbol, side, order_type, leg, status, qty, filled_qty,
     filled_quote, limit_price, stop_price, venue_order_id, reason, updated
-FROM orders WHERE ({open} OR status NOT IN ({ended})) AND (? = '' OR symbol = ?)
-ORDER BY created DESC, client_order_id LIMIT ?
+FROM orders WHERE ({open} OR status NOT IN ({ended})) AND ?1 IN ('', symbol)
+    AND ?2 IN ('', strategy)
+ORDER BY created DESC, client_order_id LIMIT ?3
 """
 FILLS = """
 SELECT time, symbol, side, qty, price, quote_qty, fee, fee_asset, maker, late, client_order_id,
@@ -32,8 +37,9 @@ ORDER_CELLS = {
     "LIMIT": "limit_price", "STOP": "stop_price", "STATE": "status",
 }  # fmt: skip
 POSITION_CELLS = {
-    "SYMBOL": "symbol", "QTY": "qty", "AVG PRICE": "avg_price", "MARK": "mark_price",
-    "UNREALIZED": "unrealized", "REALIZED": "realized", "FEES": "fees",
+    "SYMBOL": "symbol", "STRATEGY": "held_by", "QTY": "qty", "AVG PRICE": "avg_price",
+    "MARK": "mark_price", "BY": "mark_told", "UNREALIZED": "unrealized", "REALIZED": "realized",
+    "FEES": "fees", "FUNDING": "funding", "NET": "realized_net",
 }  # fmt: skip
 FILL_CELLS = {
     "TIME": "time", "SYMBOL": "symbol", "SIDE": "side", "QTY": "qty", "PRICE": "price",
@@ -44,31 +50,46 @@ FILL_CELLS = {
 @click.command()
 @click.option("--open", "only_open", is_flag=True, help="Only orders that may still trade.")
 @click.option("--symbol", default="", metavar="S", help="Only this symbol.")
+@click.option("--strategy", default="", metavar="NAME", help="Only those of this strategy.")
 @click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1, ROWS_MAX))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def orders(symbol: str, count: int, *, only_open: bool, as_json: bool) -> None:
+def orders(symbol: str, strategy: str, count: int, *, only_open: bool, as_json: bool) -> None:
     """Show the newest orders, newest first, and what became of them."""
     ended = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
     sql = ORDERS.format(open=int(not only_open), ended=ended)
     house = running_house(standing_house())
-    rows = shard_rows(house, sql, (symbol.upper(), symbol.upper(), count))
+    rows = shard_rows(house, sql, (symbol.upper(), strategy, count))
     show(house, rows, ORDER_CELLS, "no orders", as_json=as_json)
 
 
 @click.command()
+@click.option("--strategy", default="", metavar="NAME",
+              help='Those of this strategy in place of the account\'s; "*": of all strategies.',
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def positions(*, as_json: bool) -> None:
-    """Show the open positions of the account."""
+def positions(strategy: str, *, as_json: bool) -> None:
+    """Show the open positions of the account: NET is realized less fees, and funding."""
     house = running_house(standing_house())
-    show(house, open_positions(house), POSITION_CELLS, "no positions", as_json=as_json)
+    rows = open_positions(house, strategy)
+    if not as_json:
+        rows = [row | _told_of(row) for row in rows]
+    show(house, rows, POSITION_CELLS, "no positions", as_json=as_json)
 
 
-@click.command()
+def _told_of(row: Row) -> Row:
+    told = "no price" if row["mark_source"] == UNPRICED else row["mark_source"]
+    return {"held_by": " ".join(row["strategies"]), "mark_told": told}
+
+
+@click.command(cls=InnerVerbs, table=EXPORTS, invoke_without_command=True)
 @click.option("--symbol", default="", metavar="S", help="Only this symbol.")
 @click.option("-n", "--count", default=20, show_default=True, type=click.IntRange(1, ROWS_MAX))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def trades(symbol: str, count: int, *, as_json: bool) -> None:
-    """Show our newest fills, newest first."""
+@click.pass_context
+def trades(context: click.Context, symbol: str, count: int, *, as_json: bool) -> None:
+    """Show our newest fills, newest first; `export` writes all of them for taxes."""
+    if context.invoked_subcommand is not None:
+        return
     house = running_house(standing_house())
     rows = shard_rows(house, FILLS, (symbol.upper(), symbol.upper(), count))
     show(house, rows, FILL_CELLS, "no trades", as_json=as_json)

@@ -1,4 +1,4 @@
-"""`rrr venue`: the local exchange, and the faults that it makes for tests and drills."""
+"""`rrr venue`: the local exchange, its play money, and the faults that it makes for drills."""
 
 import click
 import msgspec
@@ -34,7 +34,7 @@ class Told(msgspec.Struct):
 
 @click.group()
 def venue() -> None:
-    """Look at the local exchange, and have it make faults."""
+    """Look at the local exchange, have it make faults, and move its play money."""
 
 
 @venue.command(short_help="Have the local exchange make a fault, for tests and drills.")
@@ -78,6 +78,33 @@ def fault(
 def status(*, as_json: bool) -> None:
     """Show what the local exchange was told to do wrong."""
     _ask(("list",), as_json=as_json, all_of_them=False)
+
+
+@venue.command(short_help="Put play money into the account of the local exchange.")
+@click.argument("asset")
+@click.argument("amount")
+def deposit(asset: str, amount: str) -> None:
+    """Put AMOUNT of ASSET into the account, as its owner would, while the exchange runs."""
+    _move("deposit", asset, amount)
+
+
+@venue.command(short_help="Take play money out of the account of the local exchange.")
+@click.argument("asset")
+@click.argument("amount")
+def withdraw(asset: str, amount: str) -> None:
+    """Take AMOUNT of ASSET out of the account; no more than is free."""
+    _move("withdraw", asset, amount)
+
+
+def _move(verb: str, asset: str, amount: str) -> None:
+    house = running_house(standing_house())
+    done = asked(house.run, "venue", verb, (asset.upper(), amount))
+    if not done.ok:
+        if "expected" in done.text:
+            raise click.UsageError(done.text)
+        raise HouseError(f"the venue refused: {done.text}", "`rrr balance`")
+    with reader_may_leave():
+        click.echo(done.text)
 
 
 def _bounds(seconds: int | None, count: int | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""`rrr why-not`: why nothing was traded in a symbol lately, by reason, with counts and times."""
+"""`rrr why-not`: why nothing was traded in a symbol lately, the heaviest reason first."""
 
 import json
 from collections.abc import Iterable
@@ -10,20 +10,22 @@ import msgspec
 from bus.clock import SystemClock
 from bus.errors import HouseError, JournalError
 from bus.house import House
+from bus.plain import printable
 from bus.telling import notes
 from schema.forecast import Forecast
 from schema.market import FeedStatus
-from schema.orders import OrderDenied, OrderRejected
+from schema.orders import Fill, OrderDenied, OrderRejected
 from schema.trading import Decision
-from schema.units import iso
+from schema.units import iso, iso_ms
 from services.rrr.books import as_integrity, kill_level
 from services.rrr.pipes import reader_may_leave
 from services.rrr.places import span_ns
 from services.rrr.said import last_said, said_since, said_with
-from services.rrr.screen import stop_line, table, world_line
+from services.rrr.screen import table, world_line
 from services.rrr.standing import standing_house
 from services.rrr.stops import ask_stops, nothing_to_trade, stops_of
 from services.rrr.survey import market_clock, running_house, survey
+from services.rrr.why_not_causes import DENIED, causes_of, kept_stops, main_line
 
 INTENT, ORDER, FORECAST, FEED = (
     "engine.intent",
@@ -31,6 +33,7 @@ INTENT, ORDER, FORECAST, FEED = (
     "predictor.forecast",
     "ingest.feed",
 )
+ENGINE = "engine"
 HEAD = ("WHO", "WHAT", "TIMES", "LAST", "WHY")
 
 
@@ -43,6 +46,7 @@ class Reason(msgspec.Struct):
     times: int = 0
     last_ns: int = 0
     detail: str = ""
+    is_shadow: bool = False
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -51,6 +55,7 @@ class Window(msgspec.Struct, frozen=True):
     text: str
     from_ns: int
     wall_ns: int
+    now_ns: int
 
 
 @click.command("why-not")
@@ -58,7 +63,12 @@ class Window(msgspec.Struct, frozen=True):
 @click.option("--since", default="1h", show_default=True, help="How far back, market time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def why_not(symbol: str, since: str, *, as_json: bool) -> None:
-    """Show why nothing was traded in SYMBOL: decisions, denials, stops, feed and forecasts."""
+    """Show why nothing was traded in SYMBOL: the main cause first, then all that is known.
+
+    Causes are sorted by weight: kill level and arming, services that are away, halts, the feed,
+    paused strategies, limits, locks, no forecast, orders denied or rejected, and what strategies
+    decided, each with its newest numbers.
+    """
     house, symbol = running_house(standing_house()), symbol.upper()
     span_ns(since)
     try:
@@ -74,29 +84,48 @@ def build(house: House, symbol: str, since: str) -> dict[str, Any]:
     """Return everything that is known to have kept a symbol from being traded."""
     window = _window(house, since)
     found = survey(house, SystemClock())
+    asked = ask_stops(house, found)
+    kept = [] if ENGINE in found.heartbeats else kept_stops(house, symbol, window.now_ns)
     stops = [
         stop
-        for stop in (*stops_of(found, ask_stops(house, found)), *nothing_to_trade(house))
+        for stop in (*stops_of(found, [*asked, *kept]), *nothing_to_trade(house))
         if "/" not in stop["scope"] or symbol in stop["scope"]
     ]
-    decided = _decisions(house, symbol, window)
-    return {
+    level, why = kill_level(house)
+    report = {
         "symbol": symbol,
         "since": since,
         "from": iso(window.from_ns),
-        "kill_level": kill_level(house)[0],
+        "kill_level": level,
+        "kill_reason": why,
         "stops": stops,
+        **_said(house, symbol, window),
+    }
+    causes = causes_of(report)
+    told = [msgspec.structs.asdict(cause) for cause in causes]
+    return {"main": main_line(report, causes), **report, "causes": told}
+
+
+def _said(house: House, symbol: str, window: Window) -> dict[str, Any]:
+    """Return what was said of a symbol in a stretch of time."""
+    decided = _decisions(house, symbol, window)
+    denied, fills = _answered(house, symbol, window)
+    last = iso_ms(fills[-1].ts_event) if fills else ""
+    return {
         "feed": _feed(house, symbol),
         "forecasts": _forecasts(house, symbol, window),
         "decisions": [msgspec.structs.asdict(reason) for reason in decided],
-        "denied": [msgspec.structs.asdict(one) for one in _denied(house, symbol, window)],
+        "denied": [msgspec.structs.asdict(one) for one in denied],
+        "shadows": sorted({one.who for one in decided if one.is_shadow}),
+        "traded": {"fills": len(fills), "last": last},
     }
 
 
 def as_text(report: dict[str, Any], world: str) -> str:
     """Return a report as a page to read."""
-    lines = [world_line(world), f"{report['symbol']}, the last {report['since']} of market time"]
-    lines += [stop_line(stop) for stop in report["stops"]]
+    lines = [printable(report["main"]), world_line(world), ""]
+    lines.append(f"{report['symbol']}, the last {report['since']} of market time:")
+    lines += [_cause_line(one) for one in report["causes"] if one["weight"] < DENIED]
     if report["kill_level"] != "ACTIVE":
         lines.append(f"The kill level is {report['kill_level']}.")
     lines += [_feed_line(report), _forecast_line(report), ""]
@@ -104,6 +133,11 @@ def as_text(report: dict[str, Any], world: str) -> str:
     none = f"No strategy decided anything on {report['symbol']} in the last {report['since']}."
     lines += table([HEAD, *rows]) if rows else [none]
     return "\n".join(lines)
+
+
+def _cause_line(cause: dict[str, Any]) -> str:
+    release = f" -> {cause['release']}" if cause["release"] else ""
+    return printable(f"  {cause['text']}{release}")
 
 
 def _window(house: House, since: str) -> Window:
@@ -117,7 +151,7 @@ def _window(house: House, since: str) -> Window:
         last = last_said(house.journal_dir, INTENT)
         wall_ns, now_ns = (last.ts_ns, last.message.ts_event) if last is not None else (0, 0)
         scale = house.settings.clock.scale
-    return Window(since, max(0, now_ns - span), max(0, wall_ns - int(span / scale)))
+    return Window(since, max(0, now_ns - span), max(0, wall_ns - int(span / scale)), now_ns)
 
 
 def _decisions(house: House, symbol: str, window: Window) -> list[Reason]:
@@ -127,21 +161,27 @@ def _decisions(house: House, symbol: str, window: Window) -> list[Reason]:
         m = seen.message
         if isinstance(m, Decision) and m.symbol == symbol and m.ts_event >= window.from_ns:
             key = (m.strategy, m.action, m.reason)
-            reason = found.setdefault(key, Reason(*key))
+            reason = found.setdefault(key, Reason(*key, is_shadow=m.shadow))
             _count(reason, m.ts_event, notes(m).strip(" ()"))
     return _newest_first(found.values())
 
 
-def _denied(house: House, symbol: str, window: Window) -> list[Reason]:
+def _answered(house: House, symbol: str, window: Window) -> tuple[list[Reason], list[Fill]]:
+    """Return why orders were denied or rejected, the newest first, and what was filled."""
     found: dict[tuple[str, str], Reason] = {}
+    fills: list[Fill] = []
     for seen in said_since(house.journal_dir, ORDER, window.wall_ns):
         m = seen.message
-        if not isinstance(m, OrderDenied | OrderRejected) or m.symbol != symbol:
+        if not isinstance(m, OrderDenied | OrderRejected | Fill) or m.symbol != symbol:
             continue
-        if m.ts_event >= window.from_ns:
-            who, what = (m.by, "denied") if isinstance(m, OrderDenied) else ("venue", "rejected")
-            _count(found.setdefault((who, m.code), Reason(who, what, m.code)), m.ts_event, m.detail)
-    return _newest_first(found.values())
+        if m.ts_event < window.from_ns:
+            continue
+        if isinstance(m, Fill):
+            fills.append(m)
+            continue
+        who, what = (m.by, "denied") if isinstance(m, OrderDenied) else ("venue", "rejected")
+        _count(found.setdefault((who, m.code), Reason(who, what, m.code)), m.ts_event, m.detail)
+    return _newest_first(found.values()), fills
 
 
 def _count(reason: Reason, at_ns: int, detail: str) -> None:
@@ -200,4 +240,4 @@ def _forecast_line(report: dict[str, Any]) -> str:
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     why = f"{one['reason']} ({one['detail']})" if one["detail"] else one["reason"]
-    return (one["who"], one["what"], str(one["times"]), iso(one["last_ns"]), why)
+    return (one["who"], one["what"], str(one["times"]), iso_ms(one["last_ns"]), why)
