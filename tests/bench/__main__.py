@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from services.rrr.screen import table
-from tests.bench import bus, core, edited, oracle, path, shards, startup
+from tests.bench import bus, core, data, edited, oracle, path, shards, startup
 from tests.bench.figure import Figure
 
 FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -15,6 +15,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Figure]]] = {
     "bus": bus.measure,
     "shards": shards.measure,
     "path": path.measure,
+    "data": data.measure,
 }
 
 

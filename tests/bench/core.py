@@ -8,6 +8,8 @@ from talib import stream
 
 from bus.clock import SystemClock
 from services.engine.indicators import Indicator, make
+from tests.bench.core_books import books
+from tests.bench.core_risk import verdicts
 from tests.bench.figure import Figure
 
 UPDATES = 2_000
@@ -24,6 +26,8 @@ _clock = SystemClock()
 def measure() -> Iterator[Figure]:
     """Measure what a core is made of."""
     yield from indicators()
+    yield from books()
+    yield from verdicts()
 
 
 def indicators() -> Iterator[Figure]:

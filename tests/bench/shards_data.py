@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from schema.market import Bar
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 
 MINUTE_NS = TIMEFRAMES_NS["1m"]
 FIRST_MINUTE = 29_456_640  # 2026-01-03T00:00:00Z

@@ -19,7 +19,7 @@ import numpy as np
 from bus.bars import BarReader, open_bars
 from bus.clock import SystemClock
 from bus.rows import Reader
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from tests.bench.figure import Figure
 from tests.bench.shards_data import IDX_BITS, Rows, candles, symbol
 from tests.bench.shards_place import LIVE, YEAR, Market, first_minute, market, minutes_of

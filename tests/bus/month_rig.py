@@ -12,7 +12,7 @@ from bus.chunks import encode_bars, encode_ticks
 from bus.migrations import KINDS
 from bus.month_names import month_of
 from bus.shard import Connection, open_writer
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MINUTE_NS, SECOND_NS
 
 KIND = KINDS["market"]

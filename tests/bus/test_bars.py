@@ -13,7 +13,7 @@ from bus.columns import decimal_texts
 from bus.errors import ShardError
 from bus.month_names import month_of, month_span_ns
 from bus.shard import Connection
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import MINUTE_NS, to_text
 from tests.bus.month_rig import FINER, Place, Row, at, bars
 from tests.bus.month_world import BTC, ETH, HastyClock, World, ticks_of

@@ -54,6 +54,7 @@ WRONG = [
     ({"RRR_VENUE__BALANCES": "BTC 1"}, "holds BTC: expected some USDT"),
     ({"RRR_VENUE__BALANCES": ""}, "holds nothing: expected some USDT"),
     ({"RRR_VENUE__BALANCES": '["USDT 1", "USDT 2"]'}, "`venue.balances` holds USDT twice"),
+    ({"RRR_GATEWAY__RING_FENCE": '["BTC 1", "BTC 2"]'}, "`gateway.ring_fence` holds BTC twice"),
     ({"RRR_VENUE__BALANCES": "USDT -1"}, "RRR_VENUE__BALANCES: `venue.balances` is ['USDT -1']"),
     ({"RRR_VENUE__BALANCES": "USDT 99999999999"}, "`venue.balances` is ['USDT 99999999999']"),
     ({"RRR_VENUE__TAKER_BPS": "1001"}, "`venue.taker_bps` is 1001: Expected `int` <= 1000"),

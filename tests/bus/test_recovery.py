@@ -132,6 +132,22 @@ def test_windows_are_emptied_before_they_are_filled_anew(desk: Desk) -> None:
     assert desk.toy.state == books
 
 
+def test_books_of_another_shape_are_folded_from_the_beginning(desk: Desk) -> None:
+    desk.start().story(1, 4)
+    desk.runner.stop("told to stop")
+    books = killed(desk)
+    kept = desk.journals.load_snapshot("risk")
+    assert kept is not None
+    snapshot = msgspec.msgpack.decode(kept, type=Snapshot)
+    former = msgspec.msgpack.encode({"states": books.states, "window": books.window})
+    for shape in (0, snapshot.shape + 1):  # The release before this had no word for it.
+        older = msgspec.structs.replace(snapshot, code="zero", state=former, shape=shape)
+        desk.journals.save_snapshot("risk", msgspec.msgpack.encode(older))
+        desk.start(code="two")
+        assert desk.toy.state == books
+        assert grade(desk) == "folded"
+
+
 def test_with_other_settings_turns_are_not_run_again(desk: Desk) -> None:
     desk.start(settings="limit 1").story(1, 3)
     books = killed(desk)

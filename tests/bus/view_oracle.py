@@ -1,6 +1,7 @@
 """A world with its views, and beside it plain tables of the same rows for SQLite itself."""
 
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Oracle:
             kinds = ", ".join(f"{name} {(names | whole).get(name, '')}" for name in columns)
             self.db.execute(f"CREATE TABLE {table} ({kinds})")
         shown = [_shown(exp, row) for exp, row in world.truth.values()]
-        self.db.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 12)})", shown)
+        self.db.executemany(f"INSERT INTO bars VALUES ({', '.join('?' * 13)})", shown)
         traded = [_traded(tick) for tick in ticks]
         self.db.executemany(f"INSERT INTO ticks VALUES ({', '.join('?' * 7)})", traded)
 
@@ -36,7 +37,14 @@ def _shown(exp: int, row: Row) -> tuple[Any, ...]:
     prices = (to_text(px, exp) for px in row[3:7])
     sums = (to_text(row.volume, 8), to_text(row.quote_volume, 8))
     when = (row.open_ns // MS_NS, iso_ms(row.open_ns))
-    return (*row[:2], *when, *prices, *sums, row.trades, SOURCES[row.source])
+    return (*row[:2], *when, *prices, *sums, row.trades, SOURCES[row.source], _vwap(exp, row))
+
+
+def _vwap(exp: int, row: Row) -> str | None:
+    if not (row.volume and row.quote_volume):
+        return None
+    price = Decimal(row.quote_volume) / Decimal(row.volume)  # Both have eight decimals.
+    return str(price.quantize(Decimal(1).scaleb(-exp), ROUND_HALF_UP))
 
 
 def _traded(tick: Tick) -> tuple[Any, ...]:

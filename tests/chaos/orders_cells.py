@@ -14,11 +14,11 @@ from schema.orders import (
     OrderSubmitted,
 )
 from schema.trading import OrderIntent, Verdict
-from services.venue.faults_kinds import KINDS
+from services.venue.faults_kinds import KINDS, MARKET
 from tests.chaos.orders_house import TRADERS
 
 NO_FAULT = "none"
-FAULTS = (NO_FAULT, *KINDS)
+FAULTS = (NO_FAULT, *(name for name in KINDS if name not in MARKET))
 SENT = "sent"
 
 Known = dict[str, int]

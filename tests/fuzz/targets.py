@@ -143,7 +143,8 @@ def snapshot(data: bytes) -> None:
         checksum = zlib.crc32(inside).to_bytes(4, "little")
         for content in (data, checksum + inside, checksum + _nested(inside)):
             (root / core.name / "snapshot").write_bytes(content)
-            recovery._load(core, journals)
+            for any_shape in (False, True):
+                recovery._load(core, journals, any_shape=any_shape)
 
 
 def records_of_files(data: bytes) -> None:

@@ -57,3 +57,13 @@ def test_an_order_changed_in_any_field_is_another_order(name: str) -> None:
 def test_what_people_read_is_no_part_of_what_is_approved() -> None:
     intent: OrderIntent = sample(OrderIntent)
     assert order_hash(msgspec.structs.replace(intent, reason="another")) == order_hash(intent)
+
+
+def test_an_order_of_a_former_release_has_the_hash_that_was_approved_then() -> None:
+    intent = OrderIntent(
+        ts_event=1, client_order_id="a" * 32, strategy="s", symbol="BTC/USDT", side="buy",
+        order_type="market", qty=300, px_exp=2, qty_exp=5, ref_px=6_000_007,
+    )  # fmt: skip
+    assert order_hash(intent).hex() == "2711ed719b998e40f280250bdfcca6db"
+    dated = msgspec.structs.replace(intent, expire_ns=1)
+    assert len({order_hash(one) for one in (intent, dated)}) == 2

@@ -98,7 +98,7 @@ def test_cash_and_position_are_what_was_put_in_and_earned(story: list[Fill], mar
     earned = wide(holding.realized, holding.quote_exp) + unrealized
     fees = wide(holding.fees, holding.quote_exp)
     left = money(ledger.balance("USDT")) + worth
-    assert left == money(ledger.deposits["USDT"]) + earned - fees
+    assert left == money(ledger.deposited("USDT")) + earned - fees
 
 
 @given(stories)
@@ -180,7 +180,7 @@ def test_a_fee_in_a_third_asset_stands_in_its_balance_alone() -> None:
     ledger = booked(fill(1, fee=5, fee_asset="BNB", fee_exp=3))
     assert ledger.balance("BNB") == Money(-5, 3)
     assert (held(ledger).qty, held(ledger).fees) == (10, 0)
-    assert ledger.fees["BNB"] == Money(5, 3)
+    assert ledger.charged("BNB") == Money(5, 3)
 
 
 def test_what_lies_outside_of_the_trading_book_is_no_money_of_it() -> None:

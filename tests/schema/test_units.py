@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schema import units
 from schema.head import Side
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 PX = st.integers(0, 2**62)

@@ -1,5 +1,6 @@
 """A house in which nothing runs: the settings and the configuration, in a path with a space."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,3 +24,15 @@ def bare_house() -> Iterator[House]:
         yield open_house(root, {})
     finally:
         shutil.rmtree(top)
+
+
+@contextmanager
+def entered_house() -> Iterator[House]:
+    """Yield the house as the working directory."""
+    before = Path.cwd()
+    with bare_house() as made:
+        os.chdir(made.root)
+        try:
+            yield made
+        finally:
+            os.chdir(before)

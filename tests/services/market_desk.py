@@ -9,7 +9,7 @@ from bus.lease import Lease
 from bus.rows import read_rows
 from schema.head import Local, Message
 from schema.market import Bar, Trade
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.streams import STREAMS
 from services.writer.core import Writer
 from services.writer.market_store import MarketStore

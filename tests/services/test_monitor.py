@@ -205,6 +205,7 @@ def test_every_alert_has_a_hold() -> None:
         "ServiceDegraded",
         "CrashLoop",
         "FeedStale",
+        "FeedQuarantine",
         "WriterBehind",
         "DiskLow",
         "ContractMismatch",

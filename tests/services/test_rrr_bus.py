@@ -23,7 +23,8 @@ from services.rrr.ears import Seen
 from services.rrr.lines import as_json, as_text, value_text
 from services.rrr.places import Place, span_ns
 from services.rrr.starts import Start, start_of
-from tests.services.rrr.bus_desk import NOON_NS, OTHERS, bar, bars, bus, entered_house, rows
+from tests.services.bare import entered_house
+from tests.services.rrr.bus_desk import NOON_NS, OTHERS, bar, bars, bus, rows
 
 STREAM = STREAMS["ingest.bar"]
 ROOT = str(Path(__file__).parents[2])

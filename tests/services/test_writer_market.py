@@ -41,6 +41,7 @@ def test_bars_and_ticks_are_shown_as_the_exchange_said_them(tmp_path: Path) -> N
         "time": "2026-01-31T23:58:00.000Z",
         "open": "64000.10", "high": "64000.20", "low": "64000.00", "close": "64000.01",
         "volume": "0.00000100", "quote_volume": "0.06400000", "trades": 3, "source": "trades",
+        "vwap": "64000.00",
     }  # fmt: skip
     (tick,) = read_rows(tmp_path, "market", "SELECT * FROM ticks")
     assert tick == {

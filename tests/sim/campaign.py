@@ -11,7 +11,7 @@ from pathlib import Path
 from bus.clock import SystemClock
 from tests.sim.odds import ODDS, Plan, never, plan_of
 from tests.sim.run import Result, run, shrink, told
-from tests.sim.steps import STEP_NAMES, UNREAL
+from tests.sim.steps import KINDS, STEP_NAMES, UNREAL
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 WORKERS = 2
@@ -20,7 +20,7 @@ TELL_NS = 10_000_000_000
 FLIPS_IN = 4
 """One seed in so many has a strategy that goes short."""
 
-WANTED = (*ODDS, *STEP_NAMES)
+WANTED = (*ODDS, *KINDS, *STEP_NAMES)
 """What has to occur in every run that is long enough."""
 
 

@@ -15,16 +15,15 @@ from schema.exchange import (
     OrderPlaced,
     OrderRefused,
     OrderReport,
-    PairPlaced,
-    PairRefused,
     ReportPushed,
     SendCancel,
     SendOrder,
-    SendPair,
     VenueTrade,
 )
 from schema.head import Local
+from schema.joined import PairPlaced, PairRefused, SendPair, SendReplace
 from schema.trading import OrderIntent
+from services.backtest.exchange import GONE, TRADED, new_of, refused, replace_refused, replaced
 from services.backtest.words import push_of, report_of, ticket_of, trade_of
 from services.venue.account import EXP, Terms
 from services.venue.desk import Desk
@@ -32,6 +31,8 @@ from services.venue.orders import STOPPED, Fill, Order, PairTicket, Ticket
 from services.venue.params import Refusal
 from tests.sim.odds import Dice
 from tests.sim.walk import FACTS_OF, Walk
+
+Act = SendOrder | SendPair | SendReplace | SendCancel
 
 UNIT = 10**EXP
 OPENING = {"USDT": 100_000 * UNIT, "BTC": 2 * UNIT, "ETH": 20 * UNIT}
@@ -72,13 +73,15 @@ class Exchange:
         changes = self.desk.drain()
         return [self._pushed(report) for report in changes.reports] if changes else []
 
-    def act(self, effect: SendOrder | SendPair | SendCancel) -> Local:
+    def act(self, effect: Act) -> Local:
         """Do what is wanted, and return the true answer."""
         match effect:
             case SendOrder():
                 return self._place(effect)
             case SendPair():
                 return self._place_pair(effect)
+            case SendReplace():
+                return self._replace(effect)
             case SendCancel():
                 return self._cancel(effect)
 
@@ -131,7 +134,7 @@ class Exchange:
     def _place_pair(self, effect: SendPair) -> Local:
         legs, name = (effect.target, effect.stop), effect.effect_id
 
-        def refused(code: int, text: str) -> PairRefused:
+        def no(code: int, text: str) -> PairRefused:
             ids = (effect.stop.client_order_id, effect.target.client_order_id)
             symbol = effect.stop.symbol
             return PairRefused(
@@ -139,16 +142,48 @@ class Exchange:
             )
 
         if self._stale(effect.signed_ms):
-            return refused(-1021, "Timestamp is outside the recvWindow.")
+            return no(-1021, "Timestamp is outside the recvWindow.")
         above, below = (_ticket(leg, effect.signed_ms) for leg in legs)
         try:
             pair = self.desk.place_pair(PairTicket(above=above, below=below))
         except Refusal as refusal:
-            return refused(refusal.code, refusal.msg)
+            return no(refusal.code, refusal.msg)
         for leg in legs:
             self._take(leg)
         orders = [self.desk.records.orders[order_id] for order_id in pair.legs]
         return PairPlaced(effect_id=name, reports=tuple(self.report(order) for order in orders))
+
+    def _replace(self, effect: SendReplace) -> Local:
+        """Cancel an order that has not traded, and take the one in its place."""
+        new = new_of(effect)
+        facts = FACTS_OF[effect.intent.symbol]
+        if self._stale(effect.signed_ms):
+            return replace_refused(effect, -1021, "Timestamp is outside the recvWindow.")
+        try:
+            self.desk.check_filters(ticket_of(facts, new))
+        except Refusal as refusal:
+            return replace_refused(effect, refusal.code, refusal.msg)
+        old = self._before_replace(effect.replaced)
+        if isinstance(old, str):
+            return replace_refused(effect, GONE[0], old)
+        canceled = self.report(self.desk.cancel(old)[0][0])
+        return replaced(canceled, self._refused_behind(effect) or self._place(new))
+
+    def _before_replace(self, client_order_id: str) -> Order | str:
+        """Return the order that is to give way, after its races; or why it does not."""
+        order = self.order(client_order_id)
+        if order is not None and order.open and not order.tied:
+            order = self._trade_before(order) if order.working else order
+            order = self._end_before(order)
+        if order is None or not order.open or self.dice.hits("refused_cancel"):
+            return GONE[1]
+        return TRADED[1] if order.filled else order
+
+    def _refused_behind(self, effect: SendReplace) -> OrderRefused | None:
+        """Refuse the new one though the old one is gone: the market has moved between them."""
+        if not self.dice.hits("replace_halfway"):
+            return None
+        return refused(new_of(effect), -2010, "Order would immediately match and take.")
 
     def _take(self, intent: OrderIntent) -> None:
         self.took(intent)
@@ -162,15 +197,15 @@ class Exchange:
     def _cancel(self, effect: SendCancel) -> Local:
         order_id, order = effect.client_order_id, self.order(effect.client_order_id)
         told = order
-        refused = self.dice.hits("refused_cancel")
+        declined = self.dice.hits("refused_cancel")
         if order is not None and order.open and not order.tied:
             if is_triggered(order) and self.dice.hits("stop_race"):
-                refused = self.dice.of("races").random() < ONE_IN_THREE
-                order = order if refused else self._end(order)
+                declined = self.dice.of("races").random() < ONE_IN_THREE
+                order = order if declined else self._end(order)
             else:
                 order = self._trade_before(order) if order.working else order
                 order = self._end_before(order)
-        if order is None or not order.open or refused:
+        if order is None or not order.open or declined:
             return CancelRefused(
                 effect_id=effect.effect_id, client_order_id=order_id,
                 symbol=effect.symbol, code=-2011, text="Unknown order sent.",

@@ -19,12 +19,17 @@ RESERVE_PASSES = 40
 """So many passes a service may lag behind what the exchange has."""
 
 
+END_PASSES = 1
+"""In so many passes the end of an order has begun whose time is over."""
+
+
 class Laws:
     """Looks at a stand after every pass."""
 
     def __init__(self, stand: Stand) -> None:
         self._stand = stand
         self._missing: dict[str, int] = {}
+        self._outlived: dict[str, int] = {}
 
     def check_step(self) -> None:
         """Assert that nothing is sold twice, and that what may trade is reserved."""
@@ -32,9 +37,12 @@ class Laws:
         stand.truth.look()
         self._check_sells()
         self._check_reserved()
+        self._check_times()
         for life in stand.lives.values():
             if isinstance(life.core, Engine | Risk):
                 _check_holdings(life.core.state.books.ledger, stand.symbols)
+            if isinstance(life.core, Risk):
+                _check_spared(life.core)
 
     def _check_sells(self) -> None:
         stand = self._stand
@@ -48,6 +56,23 @@ class Laws:
                 if not (order.buys or order.tied)
             )
             assert selling <= held, f"I2: selling {selling} of {held} {symbol}"
+
+    def _check_times(self) -> None:
+        """Assert that what is good until a time is being ended as soon as that has come."""
+        stand, life = self._stand, self._stand.lives.get("gateway")
+        if life is None or stand.paused:
+            self._outlived.clear()
+            return
+        assert isinstance(life.core, Gateway)
+        now_ns, found = stand.clock.market_ns(), life.core.state.books.open.items()
+        over = [
+            key
+            for key, order in found
+            if 0 < order.intent.expire_ns <= now_ns and order.place.state in RESTING
+        ]
+        self._outlived = {key: self._outlived.get(key, 0) + 1 for key in over}
+        late = [key for key, passes in self._outlived.items() if passes > END_PASSES]
+        assert not late, f"I37: they outlive their time: {late}"
 
     def _check_reserved(self) -> None:
         """Assert that risk counts all orders that may trade and no others, once it can know."""
@@ -76,6 +101,8 @@ def check_rest(stand: Stand) -> None:
         assert pulse.state == "READY", f"I37: {name} is {pulse.state}: {pulse.reason}"
     engine, risk, gateway = cores(stand)
     books = gateway.state.books
+    over = [o for o in books.open.values() if 0 < o.intent.expire_ns <= stand.clock.market_ns()]
+    assert not over, f"I37: their time is over: {over}"
     unsure = [o for o in books.open.values() if o.place.state not in RESTING]
     assert not unsure, f"I37: {unsure}"
     assert not gateway.state.windows.intents, gateway.state.windows.intents
@@ -151,6 +178,15 @@ def _check_sums(risk: Risk) -> None:
         buys = [o for o in orders if o.side == "buy"]
         for money, some in ((line.sells, sells), (line.stops, stops), (line.buys, buys)):
             assert money.amount == sum(order.leaves for order in some), f"I17: {line} {some}"
+
+
+def _check_spared(risk: Risk) -> None:
+    """Assert that another order counts for one only while it is open itself."""
+    orders = risk.state.books.orders
+    for key, order in orders.items():
+        old = orders.get(order.replaces)
+        most = old.leaves if old is not None else 0
+        assert order.spared <= most, f"I17: {key} counts {order.counted} of {order}, beside {old}"
 
 
 def _check_slots(state: EngineState, stand: Stand) -> None:

@@ -5,7 +5,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.sim import mutants_known, mutants_sent
+from tests.sim import mutants_known, mutants_placed, mutants_sent
 from tests.sim.campaign import WORKERS, plans, say
 from tests.sim.odds import Plan, plan_of
 from tests.sim.planting import MUTANTS
@@ -13,7 +13,7 @@ from tests.sim.run import Result, run
 
 HINTS = Path(__file__).with_name("mutants.txt")
 SEEDS = 1_000
-PLANTED = (mutants_known.__name__, mutants_sent.__name__)
+PLANTED = (mutants_known.__name__, mutants_sent.__name__, mutants_placed.__name__)
 """Where they are declared."""
 
 

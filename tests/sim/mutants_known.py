@@ -78,7 +78,7 @@ def what_is_not_listed_has_ended(original: Any, turn: Any, seen: Any) -> None:
         tell(turn, turn.books.open[order_id], OrderCanceled, reason="it is not listed")
 
 
-@plant("services.gateway.unconfirmed:_last_ms")
+@plant("services.gateway.unconfirmed:last_ms")
 def not_found_means_dead(_original: Any, _turn: Any, order: Any) -> int:
     """Bury an order while its request may still arrive; HB #8457, FT #4403."""
     return int(order.signed_ms)

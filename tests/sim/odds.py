@@ -43,6 +43,7 @@ ODDS: dict[str, tuple[float, ...]] = {
     "cancel_by_hand": (0, 0, RARE, SOME),
     "hasty_end": (0, 0, 0, SOME),
     "venue_expires": (0, 0, RARE, SOME),
+    "replace_halfway": (0, SOME, 0.3),  # of each replacement: the old one goes, no new one comes
     # The user stream, of each push.
     "lost_push": (0, SOME, 0.2),
     "doubled_push": (0, SOME, 0.2),
@@ -84,6 +85,8 @@ FOCI: tuple[dict[str, float], ...] = (
     {"trade_before_cancel": 0.8, "hasty_cancel_answer": 0.8},
     {"partial_fill": MUCH, "refused_cancel": 0.5, "end_before_cancel": 0.3},
     {"hasty_end": SOME},
+    {"lost_request": 0.3, "lost_answer": 0.3, "lost_push": 0.3},
+    {"late_request": 0.3, "trade_before_cancel": 0.3, "kill_at_effect": SOME},
 )
 """In some seeds all is well but for one thing, which then meets orders in all states."""
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from bus.clock import NS_PER_MS
 from bus.intake import read_body
 from bus.journals import Journals
-from schema.exchange import SendOrder, SendPair
 from schema.frame import Kind, unpack
 from schema.head import Effect, Message
+from schema.joined import SendPair, SendReplace
 from schema.orders import OrderSubmitted, RequestWeight
 from schema.settings import Settings
 from schema.streams import STREAMS, Stream
@@ -21,6 +21,7 @@ from tests.sim.lossy import LossyHub
 from tests.sim.odds import Dice
 from tests.sim.record import Record
 from tests.sim.truth import Truth
+from tests.sim.venue_edge import SENDS
 
 HEARD = frozenset({"engine.intent", "risk.verdict", "gateway.order"})
 ORDER = STREAMS["gateway.order"]
@@ -78,14 +79,15 @@ class Oracle:
         # What was wanted earlier in the turn that heard of it, the edge holds back by itself.
         soon = self._clock.mono_ns() == self._warned_ns or left_ns <= ROUNDING_NS
         assert soon, f"I12: {effect} leaves {left_ns} ns before Retry-After"
-        if isinstance(effect, SendOrder | SendPair):
+        if isinstance(effect, SENDS):
             until_ns = effect.deadline_wall_ms * NS_PER_MS - wall_ns + self._clock.mono_ns()
             for intent in intents_of(effect):
                 self._check(intent, until_ns)
+                self._check_place(effect, intent)
 
     def departed(self, effect: Effect) -> None:
         """Assert that the line before the call let through what it may."""
-        if not isinstance(effect, SendOrder | SendPair):
+        if not isinstance(effect, SENDS):
             return
         wall_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         late_ns = wall_ns - effect.deadline_wall_ms * NS_PER_MS
@@ -105,6 +107,8 @@ class Oracle:
         assert order_id not in self.truth.taken, f"I2: {order_id} was taken twice"
         why = self.record.dead.get(order_id)
         assert why is None, f"I4: {order_id} is taken, and was given up: {why}"
+        gives_way = not intent.replaces or intent.replaces in self.record.giving_way
+        assert gives_way, f"I4: {intent.replaces} is replaced, and was said to stay: {intent}"
         self.truth.take(intent)
 
     def _take(self, message: Message | None) -> None:
@@ -129,6 +133,13 @@ class Oracle:
         if reduces:
             self._reducing.add(order_id)
         self._check_verdict(self.record.submitted[order_id], reduces=reduces)
+
+    def _check_place(self, effect: SENDS, intent: OrderIntent) -> None:
+        """Assert that an order takes another's place by the one request that does both."""
+        of_effect = effect.replaced if isinstance(effect, SendReplace) else ""
+        assert of_effect == intent.replaces, f"I2: {intent} leaves by {type(effect).__name__}"
+        gives_way = not of_effect or of_effect in self.record.giving_way
+        assert gives_way, f"I3: {of_effect} is cancelled and stands in no journal: {intent}"
 
     def reduces(self, intent: OrderIntent) -> bool:
         """Return whether an order can only shrink what is held at the exchange."""
@@ -162,6 +173,6 @@ class Oracle:
             assert silent_ns <= most_ns, f"I6: risk is silent for {silent_ns} ns: {submitted}"
 
 
-def intents_of(effect: SendOrder | SendPair) -> tuple[OrderIntent, ...]:
+def intents_of(effect: SENDS) -> tuple[OrderIntent, ...]:
     """Return the orders of one request."""
-    return (effect.intent,) if isinstance(effect, SendOrder) else (effect.stop, effect.target)
+    return (effect.stop, effect.target) if isinstance(effect, SendPair) else (effect.intent,)

@@ -16,14 +16,18 @@ from schema.orders import (
     InstrumentResumed,
     KillLevel,
     OrderCanceled,
+    OrderCancelRejected,
     OrderDenied,
     OrderExpired,
+    OrderPendingCancel,
     OrderRejected,
     OrderSubmitted,
     RequestWeight,
 )
 from schema.settings import Settings
+from services.gateway.replaces import NOT_REPLACED
 from services.venue.account import EXP
+from tests.sim.exchange import RECV_WINDOW_MS
 from tests.sim.steps import Counts
 from tests.sim.truth import Truth
 
@@ -49,6 +53,7 @@ class Record:
         """Begin anew with what the stream holds from its beginning."""
         self.submitted: dict[str, OrderSubmitted] = {}
         self.ended: dict[str, str] = {}
+        self.giving_way: set[str] = set()  # orders whose cancel is under way
         self.booked: dict[str, int] = {}
         self.trades: set[tuple[str, str]] = set()
         self.level = "ACTIVE"
@@ -74,10 +79,19 @@ class Record:
         match message:
             case OrderSubmitted():
                 self.submitted[message.client_order_id] = message
+            case OrderPendingCancel():
+                self.giving_way.add(message.client_order_id)
+            case OrderCancelRejected():
+                self.giving_way.discard(message.client_order_id)
             case OrderRejected() | OrderCanceled() | OrderExpired():
                 self.ended[message.client_order_id] = type(message).__name__
             case Fill():
                 self._book(message)
+            case _:
+                self._fold_house(message)
+
+    def _fold_house(self, message: Message | None) -> None:
+        match message:
             case KillLevel():
                 self.level = message.level
             case InstrumentHalted():
@@ -119,7 +133,8 @@ class Record:
         px = max(intent.limit_px, intent.stop_px, intent.ref_px)
         worth = px * intent.qty // int(10 ** (intent.px_exp + intent.qty_exp))
         assert worth <= own.max_order_notional, f"I7: it is worth {worth}: {message}"
-        standing = len(self.submitted) - len(self.ended)
+        # Of an order and the one in its place one alone is done.
+        standing = len(self.submitted) - len(self.ended) - bool(intent.replaces)
         assert standing < own.max_open_orders, f"I7: {standing} orders are open: {message}"
         since_ns = message.ts_event - self._window_ns
         recent = sum(1 for one in self.submitted.values() if one.ts_event > since_ns)
@@ -148,6 +163,15 @@ class Record:
         if not self.truth.exchange.lied.get(order_id):
             booked, filled = self.booked.get(order_id, 0), self.truth.filled(order_id)
             assert booked == filled, f"I13: {booked} of {filled} are booked: {message}"
+
+    def _check_stay(self, message: OrderCancelRejected) -> None:
+        order_id = message.client_order_id
+        stays = order_id not in self.truth.replaced
+        assert stays, f"I11: another order has taken its place: {message}"
+        if message.code == NOT_REPLACED:
+            signed = (s.signed_ms for s in self.submitted.values() if s.intent.replaces == order_id)
+            left_ms = max(signed) + RECV_WINDOW_MS - self.truth.exchange.wall_ms()
+            assert left_ms < 0, f"I4: it may be replaced for {left_ms} ms: {message}"
 
     def _check_end(self, message: OrderRejected | OrderCanceled | OrderExpired) -> None:
         order_id = message.client_order_id
@@ -191,6 +215,7 @@ CHECKS: dict[type[Message], Callable[[Record, Any], None]] = {
     OrderRejected: Record._check_reject,
     OrderCanceled: Record._check_over,
     OrderExpired: Record._check_over,
+    OrderCancelRejected: Record._check_stay,
     Fill: Record._check_fill,
     KillLevel: Record._check_level,
     InstrumentHalted: Record._check_halt,

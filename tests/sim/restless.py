@@ -47,9 +47,14 @@ class Restless(Strategy):
         self.note(wish=wish, side=side)
         if self.params.waits:
             return self.wait(number, px, view)
+        if view.position and number % 3 == 0:
+            away = 0.002 + wish * 0.0002 if view.position > 0 else -0.002 - wish * 0.0002
+            stop, limited = px * (1 - away), wish % 2
+            return Target.qty(view.position, stop=stop, stop_limit=stop * limited, why="moved")
         stop = px * (1 - side * 0.004)
         if wish < 3:
-            return Target.weight(side * 0.3 * self.params.much, stop=stop, why="some")
+            trail = px * 0.002 if wish == 2 else 0.0
+            return Target.weight(side * 0.3 * self.params.much, stop=stop, trail=trail, why="some")
         if wish < 5:
             return Target.weight(side * 0.6, stop=stop, take=px * (1 + side * 0.002), why="more")
         if wish < 7:
@@ -58,6 +63,10 @@ class Restless(Strategy):
                                    expires=view.in_bars(3))
         if wish in (10, 11):
             near = px * (1 - side * (0.0015 if wish == 10 else 0.0004))
+            if number % 2:
+                far = px * (1 - side * 0.006)
+                return Target.notional(side * 700.0, limit=far, stop=far * (1 - side * 0.004),
+                                       why="for a while", good_till=view.now + 20_000_000_000)
             return Target.notional(side * 700.0, limit=near, stop=stop, why="patient")
         if wish == 12:
             limit = px * (1 - side * 0.0008) if number % 3 else 0.0
@@ -86,8 +95,10 @@ class Restless(Strategy):
             return Target.notional(600.0 + number % 7, limit=px * 0.9985, stop=px * 0.997,
                                    trigger=px * 1.0001, why="and back")
         away = (0.0004, 0.003, 0.0001, 0.0015)[number % 5]
+        over = view.in_bars(2) if number % 3 == 0 and number % 2 == 0 else 0
         return Target.notional(700.0 + number % 7, limit=px * (1 - away), stop=px * 0.9985,
-                               stop_limit=px * 0.9985, post_only=number % 2 > 0, why=f"at {away}")
+                               stop_limit=px * 0.9985, post_only=number % 2 > 0, why=f"at {away}",
+                               good_till=over)
 '''
 
 ANOTHER = SOURCE.replace("denied: int", "refused: int").replace("state.denied", "state.refused")

@@ -28,7 +28,10 @@ class Script:
     def __init__(self, hub: Hub, journals: Journals, exchange: Exchange, dice: Dice) -> None:
         self._hub, self._journals, self._exchange = hub, journals, exchange
         self._chance = dice.of("forecasts")
-        self._oco = dice.of("pairs").random() < PAIRS
+        self._takes = {
+            "oco": dice.of("pairs").random() < PAIRS,
+            "cancel_replace": dice.of("replacements").random() < REPLACEMENTS,
+        }
         self.feeding = True
         self.quiet = False  # no bar is told, so that nobody wants anything new
         self.bar_ms, self._n = 0, 0
@@ -49,7 +52,7 @@ class Script:
             pulse.become("READY")
         now_ns = self._clock.market_ns()
         for symbol in self.symbols:
-            self.say(listed(symbol, now_ns, oco=self._oco))
+            self.say(listed(symbol, now_ns, **self._takes))
             self.say(FeedStatus(ts_event=now_ns, symbol=symbol, state="OK", reason=""))
         before_ms = now_ns // MS_NS // MINUTE_MS * MINUTE_MS - BARS_BEFORE * MINUTE_MS
         self.bar_ms = self.bar_ms or before_ms
@@ -88,5 +91,5 @@ class Script:
         )  # fmt: skip
 
 
-PAIRS = 0.4
-"""How many seeds have an exchange that takes pairs."""
+PAIRS, REPLACEMENTS = 0.4, 0.7
+"""How many seeds have an exchange that takes pairs, and orders in another's place."""

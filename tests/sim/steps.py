@@ -21,6 +21,10 @@ UNDER = (State.SUBMITTED, State.ACCEPTED, State.TRIGGERED, State.PARTIALLY_FILLE
 
 FINE = 18
 
+REPLACEMENT, DATED = "an order in another's place", "an order that is good until a time"
+KINDS = (REPLACEMENT, DATED)
+"""Kinds of orders that have to be sent."""
+
 FIRST = frozenset({State.SUBMITTED, State.UNCONFIRMED})
 """What an order is while nothing was heard of it."""
 
@@ -95,6 +99,8 @@ class Counts:
         place, complete = self._places.get(order_id, Place()), False
         if isinstance(message, OrderSubmitted):
             self._left[order_id] = message.intent.qty * int(10 ** (FINE - message.intent.qty_exp))
+            self.seen[REPLACEMENT] += bool(message.intent.replaces)
+            self.seen[DATED] += message.intent.time_in_force == "GTD"
         if isinstance(message, Fill):
             self._left[order_id] = self._left.get(order_id, 0) - _lots(message)
             complete = self._left[order_id] <= 0

@@ -101,8 +101,8 @@ class Story:
         self._pass(100)
         stand.ask("gateway", "resume", "it is over")
         self._pass(100)
-        if "daily_loss" in cores(stand)[1].state.books.latched:
-            stand.ask("risk", "release", "daily_loss", "it is over")
+        for limit in list(cores(stand)[1].state.books.latched):
+            stand.ask("risk", "release", limit, "it is over")
 
     def _settle(self) -> None:
         why: AssertionError | None = None

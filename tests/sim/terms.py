@@ -16,6 +16,13 @@ TIGHT = {
 }
 """Limits of the last gate that are met now and then."""
 
+RESTS_MS = "600000"
+SHORT = {
+    f"RRR_PROTECTION__{name}__STOP_DURATION_MS": RESTS_MS
+    for name in ("STOPLOSS_GUARD", "MAX_DRAWDOWN", "LOW_PROFIT_PAIRS")
+}
+"""After ten minutes of the market entries are allowed again: a story goes on for longer."""
+
 
 def symbols_of(dice: Dice) -> tuple[str, ...]:
     """Return the symbols that a seed trades."""
@@ -35,5 +42,6 @@ def _settings(scale: float, symbols: tuple[str, ...], *, tight: bool) -> Setting
         RRR_STRATEGY__THRESHOLD__PARAMS__STOP_DEVIATIONS="0.3",
         RRR_STRATEGY__PULSE__PARAMS__EVERY_S=f"{max(60, scale * 5):g}",
         RRR_STRATEGY__PULSE__PARAMS__HOLD_S=f"{max(25, scale * 2):g}",
+        **SHORT,
         **(TIGHT if tight else {}),
     )

@@ -19,6 +19,7 @@ class Truth:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.taken: dict[str, OrderIntent] = {}  # by client order id, as the exchange took them
+        self.replaced: set[str] = set()  # whose place another one has taken
         self.positions: dict[str, int] = {}
         self.foreign: dict[str, int] = {}  # by asset: what others' trades moved
         self._fills = 0
@@ -31,6 +32,7 @@ class Truth:
     def take(self, intent: OrderIntent) -> None:
         """Note an order that the exchange took."""
         self.taken[intent.client_order_id] = intent
+        self.replaced.add(intent.replaces)
 
     def meet_stranger(self) -> None:
         """Note that somebody else is active in the account."""
@@ -59,14 +61,18 @@ class Truth:
     def closable(self, intent: OrderIntent) -> int:
         """Return how much of a symbol an order's side may trade and still only shrink what is held.
 
-        What rests counts as traded; of a pair the larger part alone.
+        What rests counts as traded; of a pair the larger part alone; what it replaces does not.
+        An order in the place of one that is gone or has traded is not taken at all.
         """
         self.look()
+        old = self.order(intent.replaces) if intent.replaces else None
+        if old is not None and (old.filled or not old.open):
+            return intent.qty * int(10 ** (EXP - intent.qty_exp))
         held = self.positions.get(intent.symbol, 0)
         held = held if intent.side == "sell" else -held
         resting: dict[int, int] = {}
         for order in self.open_orders(intent.symbol):
-            if order.buys == (intent.side == "buy"):
+            if order.buys == (intent.side == "buy") and order.client_id != intent.replaces:
                 left = order.left * int(10 ** (EXP - FACTS_OF[intent.symbol].qty_exp))
                 key = order.list_id if order.tied else -2 - order.id
                 resting[key] = max(resting.get(key, 0), left)

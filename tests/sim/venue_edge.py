@@ -17,22 +17,23 @@ from schema.exchange import (
     LevelSet,
     OrderNotSent,
     OrderRefused,
-    PairNotSent,
-    PairRefused,
     ReportPushed,
     SendCancel,
     SendOrder,
-    SendPair,
     SetLevel,
     StreamDown,
     StreamUp,
 )
 from schema.head import Effect, Local
 from schema.house import Unanswered
+from schema.joined import PairNotSent, PairRefused, ReplaceRefused, SendPair, SendReplace
 from services.gateway.edge_gate import Gate
 from tests.sim.exchange import Exchange
 from tests.sim.odds import Dice
 from tests.sim.reads import read
+
+SENDS = SendOrder | SendPair | SendReplace
+"""What carries new orders."""
 
 CLOCK_EVERY_NS = 2_000 * NS_PER_MS
 WAYS = (
@@ -156,7 +157,7 @@ class VenueEdge:
             return
         self.witness.performed(effect)
         deadline_ns = 0
-        if isinstance(effect, SendOrder | SendPair):
+        if isinstance(effect, SENDS):
             deadline_ns = self.gate.deadline_mono_ns(effect)
         self._outbox.append((effect, deadline_ns))
         self.fuse("after", effect)
@@ -201,7 +202,7 @@ class VenueEdge:
             self._outbox.append((effect, deadline_ns))
             return
         banned = self.exchange.clock.wall_ns() // NS_PER_MS < self.ban_ms
-        if isinstance(effect, SendOrder | SendPair):
+        if isinstance(effect, SENDS):
             why = "it was told to wait" if banned else self.gate.why_not(effect, deadline_ns)
             if why:
                 self.hear(_not_sent(effect, why.replace(self._run, "run")))
@@ -214,7 +215,7 @@ class VenueEdge:
 
     def _travel(self, effect: Effect) -> None:
         chance = self.dice.of("ways")
-        asks = not isinstance(effect, SendOrder | SendPair | SendCancel)
+        asks = not isinstance(effect, SENDS | SendCancel)
         spared = asks and chance.random() < SPARED
         way = "5xx_untaken" if self.down else "" if spared else self.dice.first(WAYS)
         there_ms = chance.randint(200, 9_000) if way == "late_request" else chance.randint(1, 120)
@@ -233,7 +234,7 @@ class VenueEdge:
             self._after(there_ms, partial(self._reach, effect, answered=answered))
 
     def _reach(self, effect: Effect, *, answered: bool) -> None:
-        if isinstance(effect, SendOrder | SendPair | SendCancel):
+        if isinstance(effect, SENDS | SendCancel):
             answer = self.exchange.act(effect)
         else:
             answer = read(self.exchange, effect)
@@ -251,7 +252,7 @@ class VenueEdge:
         self._due.append((self.exchange.clock.mono_ns() + ms * NS_PER_MS, work))
 
 
-def _not_sent(effect: SendOrder | SendPair, why: str) -> Local:
+def _not_sent(effect: SENDS, why: str) -> Local:
     name = effect.effect_id
     if isinstance(effect, SendPair):
         stop, target = effect.stop, effect.target
@@ -276,4 +277,9 @@ def _refused(effect: Effect) -> Local:
             return PairRefused(
                 effect_id=name, client_order_ids=ids, symbol=stop.symbol, code=code, text=text
             )
+        case SendReplace(intent=intent, replaced=replaced):
+            return ReplaceRefused(
+                effect_id=name, client_order_id=intent.client_order_id, replaced=replaced,
+                symbol=intent.symbol, code=code, text=text,
+            )  # fmt: skip
     return Unanswered(effect_id=name, reason=text)

@@ -87,8 +87,10 @@ def _tape(seed: int, symbol: str, at_ms: NDArray[np.int64]) -> Tape:
     return Tape(1, at_ms, px, qty, chance.random(len(at_ms)) < 0.5)
 
 
-def listed(symbol: str, now_ns: int, *, oco: bool = False) -> Instrument:
-    """Return the symbol as `ingest` tells it; `oco`: the exchange takes pairs."""
+def listed(
+    symbol: str, now_ns: int, *, oco: bool = False, cancel_replace: bool = False
+) -> Instrument:
+    """Return the symbol as `ingest` tells it, with what the exchange takes beside single orders."""
     facts = FACTS_OF[symbol]
     base, _, quote = symbol.partition("/")
     return Instrument(
@@ -96,5 +98,6 @@ def listed(symbol: str, now_ns: int, *, oco: bool = False) -> Instrument:
         px_exp=2, qty_exp=facts.qty_exp, quote_exp=2 + facts.qty_exp, tick=1, lot=1, min_px=1,
         max_px=900_000_000, min_qty=1, max_qty=900_000_000,
         min_notional=5 * 10 ** (2 + facts.qty_exp), oco=oco,
+        cancel_replace=cancel_replace,
         order_types=get_args(Type),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from bus.clock import SystemClock
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
 
 ANSWER_S = 10
 

@@ -52,6 +52,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "signal": ("bus/shell.py", "services/warden/edge*.py", "services/engine/edge.py", RRR),
     "asyncio": ("bus/edge.py", EDGES, "services/venue/*", "services/web/*"),
     "uvloop": ("bus/edge.py",),
+    "keyring": ("services/gateway/keys.py",),
     "ccxt": ("services/ingest/edge*.py", "services/gateway/edge*.py"),
     "torch": ("services/predictor/*",),
     "safetensors": ("services/predictor/*",),

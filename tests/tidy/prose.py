@@ -15,7 +15,7 @@ PATH = re.compile(
 )
 PARTS = ("Status: ", "## Context", "## Decision", "## Consequences")
 ADR_LINES_MAX = 60
-NOT_YET_MADE = frozenset({"settings.local.toml"})
+NOT_YET_MADE = frozenset({"settings.local.toml", "secrets.toml"})
 
 
 def documents(root: Path = ROOT) -> list[Path]:

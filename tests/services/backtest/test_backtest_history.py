@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import DAY_NS, MINUTE_NS, SECOND_NS, parse_iso
 from services.backtest.columns import Columns, columns_of, fold
 from services.backtest.history import History, in_order

@@ -6,16 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schema.exchange import (
-    AskOrder,
-    CancelDone,
-    OrderFound,
-    OrderRefused,
-    PairPlaced,
-    PairRefused,
-    SendCancel,
-    SendPair,
-)
+from schema.exchange import AskOrder, CancelDone, OrderFound, OrderRefused, SendCancel
+from schema.joined import PairPlaced, PairRefused, SendPair
 from schema.ledger import decimals
 from schema.trading import OrderIntent
 from schema.units import MINUTE_NS

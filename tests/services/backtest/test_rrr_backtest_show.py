@@ -119,8 +119,12 @@ def test_a_watched_run_runs_again_after_each_change(tmp_path: Path) -> None:
         own.write_text(text.replace("notional: float = ", "notional: float = 1"))
         waits_for("since the run before")
         waits_for("fees")
-        watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(10) == 0
+        until_ns = clock.mono_ns() + DEADLINE_NS
+        while watcher.poll() is None:  # One that comes amid the interpreter's own work is lost.
+            assert clock.mono_ns() < until_ns, told.read_text()
+            watcher.send_signal(signal.SIGINT)
+            clock.pause_ms(1_000)
+        assert watcher.returncode == 0
     finally:
         watcher.kill()
         watcher.communicate()

@@ -137,7 +137,7 @@ class Desk:
             if isinstance(message, CancelIntent):
                 found += self.cancel(message.client_order_id)
             elif isinstance(message, OrderIntent):
-                found += self.accept(message)
+                found += self.replace(message) if message.replaces else self.accept(message)
                 if message.leg != "stop" and not message.limit_px:
                     found += self.fill(message, fee=fee)
         return found + self.take(found, fee) if found else []
@@ -152,6 +152,21 @@ class Desk:
             venue_order_id="1",
         )
         return self.hear(submitted(intent, self.now_ns), accepted)
+
+    def replace(self, intent: OrderIntent) -> list[Message]:
+        """Let an order take the place of the one that it names."""
+        old: dict[str, Any] = {"client_order_id": intent.replaces, "symbol": intent.symbol}
+        new: dict[str, Any] = {"client_order_id": intent.client_order_id, "symbol": intent.symbol}
+        return [
+            *self.hear(
+                OrderPendingCancel(ts_event=self.now_ns, reason="", **old),
+                submitted(intent, self.now_ns),
+            ),
+            *self.hear(
+                OrderCanceled(ts_event=self.now_ns, **old),
+                OrderAccepted(ts_event=self.now_ns, venue_order_id="1", **new),
+            ),
+        ]
 
     def fill(
         self, intent: OrderIntent, qty: int = 0, px: int = PX, fee: int = 0, **changes: Any

@@ -50,6 +50,10 @@ class Told(Strategy):
         values = dict(part.split("=") for part in rest if "=" in part)
         ends = {"why": values.pop("why", "told"), "expires": int(values.pop("expires", 0))}
         ends |= {"tif": values.pop("tif", "GTC"), "post_only": bool(values.pop("post_only", ""))}
+        ends["good_till"] = int(values.pop("good_till", 0))
+        for name in ("ladder", "takes"):
+            steps = [step.split("@") for step in values.pop(name, "").split(",") if step]
+            ends[name] = tuple((float(price), float(share)) for price, share in steps)
         if kind in {"flat", "keep"}:
             return Target(kind, why=ends["why"])
         return Target(kind, float(size), **ends, **{n: float(v) for n, v in values.items()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bus.clock import ManualClock
 from bus.errors import JournalError
@@ -14,7 +15,7 @@ from bus.service import Parts
 from schema.head import Message
 from schema.house import Recovered
 from schema.market import FeedStatus
-from schema.orders import OrderAccepted, OrderCanceled
+from schema.orders import OrderAccepted, OrderCanceled, OrderPendingCancel
 from schema.strategy import Offer, StrategiesOffered
 from schema.streams import home
 from schema.trading import CancelIntent, OrderIntent
@@ -154,6 +155,9 @@ class World:
             ts_event=now_ns, client_order_id=order_id, symbol=SYMBOL, venue_order_id="1"
         )
         told: list[Message] = [submitted(wish, now_ns), accepted]
+        if wish.replaces:
+            old: Any = {"ts_event": now_ns, "client_order_id": wish.replaces, "symbol": SYMBOL}
+            told = [OrderPendingCancel(**old, reason=""), told[0], OrderCanceled(**old), accepted]
         if wish.order_type == "market":
             told.append(self.play.filling(wish, fee=wish.qty if wish.side == "buy" else 0))
         return told

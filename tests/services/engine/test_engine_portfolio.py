@@ -7,6 +7,7 @@ import msgspec
 from schema.identity import client_order_id
 from schema.orders import Deposit, Fill, KillLevel
 from schema.trading import OrderIntent, Portfolio, Position
+from schema.units import DAY_NS
 from tests.services.engine.engine_desk import Desk, none_ordered, only
 from tests.services.engine.engine_made import (
     PX,
@@ -42,13 +43,63 @@ def test_a_portfolio_is_cash_and_positions_at_the_mid() -> None:
     assert (found.quote, found.quote_exp) == ("USDT", 7)
 
 
-def test_the_peak_is_the_highest_equity_ever_said() -> None:
+def test_the_peak_is_the_highest_equity_and_moves_with_deposits() -> None:
     desk = Desk(engine()).open()
     desk.hear(money(desk.now_ns, 50_000))
     desk.hear(
         Deposit(ts_event=desk.now_ns, asset="USDT", amount=-20_000 * E7, exp=7, venue_id="out")
     )
-    assert [p.peak_equity // E7 for p in portfolios(desk)] == [100_000, 150_000, 150_000]
+    assert [p.peak_equity // E7 for p in portfolios(desk)] == [100_000, 150_000, 130_000]
+    entry = desk.enter()
+    desk.accept(entry)
+    desk.fill(entry)
+    desk.pass_time(60 * SECOND_NS, PX + 5_000)
+    high = portfolios(desk)[-1]
+    assert high.peak_equity == high.equity > 130_000 * E7
+    desk.pass_time(60 * SECOND_NS, PX - 5_000)
+    low = portfolios(desk)[-1]
+    assert low.equity < low.peak_equity == high.peak_equity
+
+
+def test_every_portfolio_adds_up_to_what_was_put_in_and_earned() -> None:
+    desk = Desk(engine()).open()
+    desk.hold()
+    desk.hear(
+        Deposit(
+            ts_event=desk.now_ns, asset="USDT", amount=-3, exp=8, venue_id="f1", kind="funding",
+            symbol=SYMBOL,
+        )
+    )  # fmt: skip
+    desk.pass_time(120 * SECOND_NS, PX + 3_000)
+    for one in portfolios(desk):
+        earned = one.realized + one.unrealized - one.fees + one.funding
+        assert one.equity - one.deposits == earned
+    assert (portfolios(desk)[-1].funding, portfolios(desk)[-1].quote_exp) == (-3, 8)
+
+
+def test_what_has_no_price_any_more_stands_at_its_cost_and_raises_no_peak() -> None:
+    desk = Desk(engine()).open()
+    desk.hold()
+    desk.pass_time(60 * SECOND_NS, PX + 5_000)
+    peak = portfolios(desk)[-1].peak_equity
+    desk.now_ns += 3_600 * SECOND_NS  # Nobody tells a price meanwhile.
+    found = only(desk.hear(money(desk.now_ns, 1_000)), Portfolio)
+    assert found.unpriced == (SYMBOL,)
+    assert found.unrealized == 0
+    assert found.peak_equity == peak + 1_000 * E7
+    assert not portfolios(desk)[0].unpriced
+
+
+def test_a_day_that_is_over_is_said_once_at_the_first_look_of_the_next() -> None:
+    desk = Desk(engine()).open()
+    desk.hold()
+    day = desk.now_ns // DAY_NS
+    desk.now_ns = (day + 1) * DAY_NS + SECOND_NS
+    said = desk.hear(money(desk.now_ns, 7), money(desk.now_ns, 8))
+    found = [m for m in said if isinstance(m, Portfolio)]
+    assert [m.period for m in found] == ["day", "minute", "minute"]
+    assert [m.ts_event // DAY_NS - day for m in found] == [0, 1, 1]
+    assert found[0].equity == found[1].equity
 
 
 def test_snapshots_come_in_market_time_and_tell_the_mark() -> None:
@@ -60,7 +111,7 @@ def test_snapshots_come_in_market_time_and_tell_the_mark() -> None:
     assert portfolios(desk)[-1].unrealized > 0
 
 
-def test_without_money_or_a_price_no_portfolio_is_said() -> None:
+def test_without_money_no_portfolio_is_said_and_without_a_price_it_is_named() -> None:
     desk = Desk(engine()).open(deposit=False)
     desk.pass_time(180 * SECOND_NS, PX)
     assert portfolios(desk) == []
@@ -68,7 +119,7 @@ def test_without_money_or_a_price_no_portfolio_is_said() -> None:
     strange.hear(instrument(), money(strange.now_ns, 1_000))
     entry = Desk(engine()).open().enter()
     strange.fill(entry)
-    assert len(portfolios(strange)) == 1  # Of the deposit: what was bought has no price here.
+    assert [one.unpriced for one in portfolios(strange)] == [(), (SYMBOL,)]
 
 
 def closing(desk: Desk, qty: int) -> Fill:

@@ -15,6 +15,7 @@ from tests.services.engine.engine_made import (
     BROKEN,
     COUNTS,
     MINUTE_NS,
+    PX,
     SECOND_NS,
     START_NS,
     SYMBOL,
@@ -123,6 +124,53 @@ def test_a_first_start_hears_a_week_of_history_and_trades_on_none_of_it(tmp_path
     series = world.core.state.windows.series[f"{SYMBOL} 1m"]
     assert series.open_ns == START_NS - 4 * MINUTE_NS
     assert series.end <= 2 * series.size
+
+
+def trail(world: World, dies_at: int = -1) -> None:
+    """Hold behind a stop that follows the market up, and not down again."""
+    world.story()
+    world.say(instrument(cancel_replace=True))
+    world.work(MINUTE_NS)
+    world.say(forecast(world.clock.market_ns(), 0.5, source="told:qty 0.02 trail=500"))
+    world.work(12 * SECOND_NS)
+    world.journals.left = dies_at
+    for px in (
+        PX,
+        PX + 20_000,
+        PX + 60_000,
+        PX + 30_000,
+        PX + 90_000,
+        *(PX + 90_000,) * 3,
+        PX + 50_000,
+    ):
+        world.work(12 * SECOND_NS, px)
+
+
+@pytest.mark.parametrize("code", ["one", "two"])
+def test_killed_at_any_append_a_trailing_stop_comes_to_the_same_place(
+    tmp_path: Path, code: str
+) -> None:
+    whole = World(tmp_path, told())
+    trail(whole)
+    wanted = [(o.leg, o.stop_px, o.replaces) for o in whole.orders()]
+    assert [stop_px for _, stop_px, replaces in wanted if replaces] == [
+        PX + 19_999 - 50_000, PX + 59_999 - 50_000, PX + 89_999 - 50_000,
+    ]  # fmt: skip
+    kills = 0
+    for n in range(60):
+        world = World(tmp_path, told())
+        world.code = code
+        trail(world, n)
+        if not world.kills:
+            break
+        kills += world.kills
+        found = [(o.leg, o.stop_px, o.replaces) for o in world.orders()]
+        stops = [stop_px for leg, stop_px, _ in found if leg == "stop"]
+        # A step that it was dead for is one with the next; where it ends is the same.
+        assert stops == sorted(set(stops)), n
+        assert found[-1][:2] == wanted[-1][:2], n
+        assert [bool(replaces) for _, _, replaces in found[2:]] == [True] * (len(found) - 2)
+    assert kills > 5
 
 
 THREE = (told(), written("broken", BROKEN.format(fault="pass")), written("last", COUNTS))

@@ -47,7 +47,10 @@ def slots(draw: st.DrawFn) -> Slot:
     return Slot(
         NAME, SYMBOL, "m", qty=draw(lots), grows=draw(st.booleans()), stop_px=draw(px),
         take_px=draw(px), until_ns=draw(times_ns), since_ns=NOW_NS,
-        entry=draw(st.sampled_from(["", "0", "1"])),
+        entry=draw(st.sampled_from(["", "0", "1"])), trail_px=draw(st.sampled_from([0, 0, 50_000])),
+        good_till_ns=draw(times_ns), taken=draw(st.sampled_from([0, 0, 1])),
+        entries=draw(st.sampled_from([(), ("0", "1")])),
+        takes=draw(st.sampled_from([(), ((PX, 500_000), (PX + 1, 500_000))])),
     )  # fmt: skip
 
 

@@ -172,8 +172,7 @@ def test_a_late_fill_of_a_dead_entry_is_sold() -> None:
     entry = desk.enter()
     desk.hear(submitted(entry, desk.now_ns))
     desk.tell(OrderRejected, entry.client_order_id)
-    assert none_ordered(desk.fill(entry, late=True))
-    sold = only(desk.pass_time(TTL_NS, PX), OrderIntent)
+    sold = only(desk.fill(entry, late=True), OrderIntent)
     assert (sold.leg, sold.qty) == ("exit", entry.qty)
 
 
@@ -188,6 +187,19 @@ def test_a_refused_exit_is_said_again_after_a_rest_and_never_sooner() -> None:
     again = only(desk.pass_time(TTL_NS // 5, PX), OrderIntent)
     assert (again.leg, again.qty) == ("exit", exit_.qty)
     assert again.client_order_id != exit_.client_order_id
+
+
+def test_a_stop_that_overtook_its_fill_on_the_way_to_risk_is_said_again_at_once() -> None:
+    desk = Desk(engine()).open()
+    entry = desk.enter()
+    desk.accept(entry)
+    stop = only(desk.fill(entry), OrderIntent)
+    for tries in range(1, 4):
+        assert none_ordered(desk.deny(stop.client_order_id, "REDUCE_ONLY_WOULD_INCREASE_POSITION"))
+        assert none_ordered(desk.pass_time(tries * TTL_NS // 30 - 1))
+        again = only(desk.pass_time(1), OrderIntent)
+        assert (again.leg, again.qty, again.stop_px) == ("stop", stop.qty, stop.stop_px)
+        stop = again
 
 
 def test_a_stop_that_somebody_cancelled_comes_back() -> None:

@@ -18,16 +18,15 @@ from schema.exchange import (
     OrderFound,
     OrderPlaced,
     OrderReport,
-    PairPlaced,
     SendCancel,
     SendOrder,
-    SendPair,
     SetLevel,
     TopSeen,
     TradesSeen,
     VenueTrade,
 )
 from schema.head import Effect, Local, Side
+from schema.joined import PairPlaced, ReplaceDone, ReplaceRefused, SendPair, SendReplace
 from schema.trading import OrderIntent
 from schema.units import to_text
 
@@ -148,6 +147,24 @@ class Account:
         stop.tied, target.tied = target.id, stop.id
         return stop, target
 
+    def replace(self, effect: SendReplace) -> Local:
+        """Cancel an order that has not traded, and take the one in its place."""
+        old = self.orders.get(effect.replaced)
+        if old is None or old.status != "NEW":
+            return ReplaceRefused(
+                effect_id=effect.effect_id,
+                client_order_id=effect.intent.client_order_id,
+                replaced=effect.replaced,
+                symbol=effect.intent.symbol,
+                code=-2011,
+                text="Unknown order sent.",
+            )
+        self.end(old.id)
+        new = self.take(effect.intent)
+        return ReplaceDone(
+            effect_id=effect.effect_id, canceled=old.report(), reports=(new.report(),)
+        )
+
     def answer(self, effect: Effect) -> Local:
         """Return the true answer to an effect."""
         name = effect.effect_id
@@ -158,6 +175,8 @@ class Account:
             case SendPair():
                 reports = tuple(half.report() for half in self.take_pair(effect))
                 return PairPlaced(effect_id=name, reports=reports)
+            case SendReplace():
+                return self.replace(effect)
             case SendCancel():
                 return self._cancel(effect)
             case AskOrder(client_order_id=order_id, symbol=symbol):

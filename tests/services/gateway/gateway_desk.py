@@ -18,12 +18,12 @@ from schema.exchange import (
     ReportPushed,
     SendCancel,
     SendOrder,
-    SendPair,
     StreamUp,
     VenueTrade,
 )
 from schema.head import Effect, Local, Message
 from schema.house import Command, CommandDone, PeerSeen, Started, Timer, Unanswered, Wake
+from schema.joined import SendPair, SendReplace
 from schema.lifecycle import State
 from schema.messages import encode
 from schema.settings import Settings
@@ -41,7 +41,7 @@ INTENT, VERDICT, FEED = (
 )
 M = TypeVar("M", bound=Message)
 E = TypeVar("E", bound=Effect)
-HELD_BACK = (SendOrder, SendPair, SendCancel, AskTop)
+HELD_BACK = (SendOrder, SendPair, SendReplace, SendCancel, AskTop)
 
 
 def settings(**environ: str) -> Settings:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from schema.exchange import SendPair
+from schema.joined import SendPair
 from schema.orders import OrderDenied, OrderSubmitted
 from schema.trading import OrderIntent, OrderType
 from tests.services.gateway.gateway_desk import Desk

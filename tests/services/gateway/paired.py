@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from bus.clock import SystemClock
-from schema.exchange import SendPair
 from schema.instruments import LIMITS, TRIGGERS
+from schema.joined import SendPair
 from schema.trading import OrderIntent, OrderType
 from tests.services.gateway.served import ANSWER_MS, intent
 

@@ -147,13 +147,14 @@ def gateway(
     pace: Pace = PACE,
     ready: bool = True,
     level: str = "ACTIVE",
+    symbols: str = "[]",
 ) -> Iterator[Gateway]:
     """Run an edge that holds its place and was told a level, once it is ready."""
     run.mkdir(exist_ok=True)
     lease = Lease(run / "gateway.lease")
     assert lease.take()
     clock = clock or market_clock()
-    thread = EdgeThread(Exchange(settings(port), run, pace), clock)
+    thread = EdgeThread(Exchange(settings(port, RRR_INGEST__SYMBOLS=symbols), run, pace), clock)
     thread.start()
     made = Gateway(thread, clock, run)
     try:
@@ -169,11 +170,13 @@ def gateway(
 
 
 @contextmanager
-def at_venue(folder: Path, scale: float = SCALE) -> Iterator[tuple[Gateway, Serving]]:
+def at_venue(
+    folder: Path, scale: float = SCALE, symbols: str = "[]"
+) -> Iterator[tuple[Gateway, Serving]]:
     """Run an edge at the real venue."""
     with (
         serving(Synthetic(7, SYMBOLS, DAY - 30), ORIGIN_MS, scale, folder) as venue,
-        gateway(venue.port, folder / "run", clock=venue.clock) as made,
+        gateway(venue.port, folder / "run", clock=venue.clock, symbols=symbols) as made,
     ):
         yield made, venue
 

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schema.exchange import SendOrder, SendPair
+from schema.exchange import SendOrder
 from schema.house import PeerSeen
+from schema.joined import SendPair
 from schema.orders import OrderDenied, OrderSubmitted
 from schema.trading import OrderIntent, Verdict
 from services.risk.core import Risk

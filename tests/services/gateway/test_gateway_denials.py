@@ -261,9 +261,7 @@ def test_without_an_exchange_it_is_never_ready_and_sends_nothing() -> None:
     desk = Desk(armed=False)
     desk.put(Started(epoch=1, grade="fresh"))
     desk.put(LISTED, PeerSeen(service="risk", state="READY"))
-    assert desk.core.trouble(desk.now_ns) == (
-        "live and paper trading are not armed in this version"
-    )
+    assert desk.core.trouble(desk.now_ns) == ("no exchange is connected in this mode")
     assert denied(desk) == "NO_EXECUTION_CLIENT"
     desk.command("kill", "FLATTEN", "now")
     desk.pass_ms(10_000)

@@ -1,13 +1,16 @@
 """The line before the call: what may leave, and what may not whoever said yes to it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from bus.clock import ManualClock
 from schema.exchange import KillFileSeen, OrderNotSent, OrderPlaced, SetLevel
 from schema.trading import OrderIntent
+from schema.units import SECOND_NS
 from services.gateway.edge_gate import Gate, KillFile
 from services.gateway.edge_lanes import PLACES, Lane
 from tests.services.gateway.failing import Answer, Failing, failing, wait_for
@@ -48,6 +51,39 @@ def test_below_active_only_reductions_leave(house: tuple[Gateway, Failing]) -> N
         assert leaves(gate, exchange, intent(reduce_only=True))
     gate.allow()
     assert leaves(gate, exchange, intent())
+
+
+def test_after_the_end_of_a_permission_only_reductions_leave() -> None:
+    with TemporaryDirectory() as place:
+        lease = Path(place) / "gateway.lease"
+        lease.write_text(f"{os.getpid()}\n")
+        clock = SetClock(1_000 * SECOND_NS)
+        gate = Gate(Path(place), clock)
+        gate.set(SetLevel(effect_id="l", level="ACTIVE", risk_until_wall_ms=1_060_000))
+
+        def leaves_now(**changes: bool) -> bool:
+            effect = order(intent(**changes), deadline_wall_ms=9_999_999_999)
+            return gate.why_not(effect, 1 << 62) is None
+
+        clock.advance(59 * SECOND_NS)
+        assert leaves_now()
+        clock.set_back_ns = 30 * SECOND_NS  # It gains no time by that.
+        clock.advance(SECOND_NS)
+        assert not leaves_now()
+        assert leaves_now(reduce_only=True)
+        gate.set(SetLevel(effect_id="l", level="ACTIVE", risk_until_wall_ms=1))
+        assert not leaves_now()
+        gate.set(SetLevel(effect_id="l", level="ACTIVE"))
+        assert leaves_now()
+
+
+class SetClock(ManualClock):
+    """A clock whose wall may be set back."""
+
+    set_back_ns = 0
+
+    def wall_ns(self) -> int:
+        return self.now_ns - self.set_back_ns
 
 
 def test_a_halted_symbol_takes_reductions_alone(house: tuple[Gateway, Failing]) -> None:

@@ -2,19 +2,25 @@
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bus.errors import SettingsError
-from schema.settings import PLAY_KEY, PLAY_SECRET
-from services.gateway.edge_session import FAILURES, Pace, Session, open_session
+from bus.house import open_house
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
+from schema.settings import Settings
+from services.gateway.edge import Exchange, open_exchange
+from services.gateway.edge_session import FAILURES, Pace, Session, open_session, said_by
+from services.gateway.keys import FILE, Keys
 from tests.ports import free_port
+from tests.services.bare import bare_house
 from tests.services.gateway.served import settings
+from tests.services.shipped import shipped
 
 ROOT = Path(__file__).parents[3]
 RSS_MAX = 70 << 20
@@ -73,9 +79,65 @@ def test_a_create_is_never_repeated_and_never_throttled() -> None:
     assert session.timeout < settings(8_123).gateway.answer_ms
 
 
-def test_no_order_leaves_in_another_mode() -> None:
-    with pytest.raises(SettingsError, match="paper"):
-        open_session(msgspec.structs.replace(settings(8_123), mode="paper"), lambda: 0, Pace())
+REAL = Keys("k", "s")
+
+
+def in_mode(mode: str, url: str = "") -> Settings:
+    changes = {"RRR_PORTS__VENUE": "8123", "RRR_EXCHANGE__ACCOUNT": "main7"}
+    return shipped(MODE=mode, RRR_EXCHANGE__URL=url, **changes)
+
+
+def hosts(session: Session) -> set[str]:
+    """Return whom the private side of a session reaches: REST, the wallet and the stream."""
+    known = session.urls["api"]
+    reached = [known["private"], known["public"], known["sapi"], known["ws"]["ws-api"]["spot"]]
+    return {address.partition("//")[2].partition("/")[0] for address in reached}
+
+
+def test_real_money_goes_to_the_exchange_and_never_to_the_venue() -> None:
+    session = open_session(in_mode("live"), lambda: 0, Pace(), REAL)
+    assert {host.partition(":")[0].rpartition(".binance.")[2] for host in hosts(session)} == {"com"}
+    assert (session.apiKey, session.secret) == ("k", "s")
+
+
+def test_a_rehearsal_of_real_money_knows_the_stand_in_alone() -> None:
+    found = open_session(in_mode("live", "http://127.0.0.1:9000"), lambda: 0, Pace(), REAL)
+    addresses_of = addresses(found.urls["api"])
+    assert {place.partition("//")[2].partition("/")[0] for place in addresses_of} == {
+        "127.0.0.1:9000"
+    }
+
+
+def test_paper_money_goes_to_the_venue_of_this_house_whoever_plays_the_market() -> None:
+    session = open_session(in_mode("paper", "http://127.0.0.1:9000"), lambda: 0, Pace())
+    assert hosts(session) == {"127.0.0.1:8123"}
+    assert (session.apiKey, session.secret) == (PLAY_KEY, PLAY_SECRET)
+
+
+@pytest.mark.parametrize(("mode", "keys"), [("live", None), ("paper", REAL), ("local", REAL)])
+def test_keys_are_for_real_money_and_for_nothing_else(mode: str, keys: Keys | None) -> None:
+    with pytest.raises(SettingsError, match=mode):
+        open_session(in_mode(mode), lambda: 0, Pace(), keys)
+
+
+@pytest.mark.parametrize("mode", ["local", "paper"])
+def test_without_real_money_nobody_looks_for_keys(mode: str) -> None:
+    with bare_house() as house:
+        os.mkfifo(house.root / FILE, 0o600)  # Whoever opens it would wait, or complain.
+        made = open_house(house.root, {"MODE": mode})
+        assert isinstance(open_exchange(made), Exchange)
+
+
+def test_a_failure_tells_no_signature() -> None:
+    error = OSError("GET https://x/api/v3/account?timestamp=1&signature=ab12 failed")
+    assert said_by(error) == "OSError: GET https://x/api/v3/account?... failed"
+
+
+def test_real_money_without_keys_does_not_start() -> None:
+    with bare_house() as house:
+        made = open_house(house.root, {"MODE": "live", "RRR_EXCHANGE__ACCOUNT": "main7"})
+        with pytest.raises(SettingsError, match="rrr keys set"):
+            open_exchange(made)
 
 
 def test_a_stream_that_finds_nobody_leaves_no_failure_unread() -> None:

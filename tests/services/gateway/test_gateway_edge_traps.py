@@ -16,7 +16,7 @@ from schema.exchange import (
     TradesSeen,
 )
 from schema.head import Local
-from schema.settings import PLAY_KEY
+from schema.setting_types import PLAY_KEY
 from schema.trading import OrderIntent
 from services.gateway.edge_session import Pace, open_session
 from tests.services.gateway.served import (

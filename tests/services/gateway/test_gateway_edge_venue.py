@@ -13,6 +13,7 @@ from schema.exchange import (
     AskAccount,
     AskOpenOrders,
     AskTrades,
+    BalanceMoved,
     CancelDone,
     CancelRefused,
     ClockSeen,
@@ -27,6 +28,7 @@ from schema.exchange import (
     TradesSeen,
 )
 from schema.trading import OrderIntent
+from services.venue.effects import MoveMoney
 from tests.services.gateway.served import (
     BTC,
     Gateway,
@@ -200,6 +202,16 @@ def test_the_life_of_an_order_is_heard_whole_and_in_order(tmp_path: Path) -> Non
     assert [msgspec.structs.replace(t, client_order_id="") for t in pushed] == [*seen.trades]
 
 
+def test_a_symbol_that_the_settings_name_no_longer_keeps_its_name(tmp_path: Path) -> None:
+    with at_venue(tmp_path, symbols='["ETH/USDT"]') as (gate, _):
+        gate.ask(order(intent()))
+        seen = gate.ask(AskTrades(effect_id="trades", symbol=BTC, from_id="0"))
+        assert isinstance(seen, TradesSeen)
+        assert {trade.symbol for trade in seen.trades} == {BTC}
+        gate.ask(order(intent()))
+        gate.until(lambda heard: isinstance(heard, ReportPushed) and heard.report.symbol == BTC)
+
+
 def test_what_happened_while_the_stream_was_down_is_asked_for(tmp_path: Path) -> None:
     with at_venue(tmp_path) as (gate, venue):
         gate.first(StreamUp)
@@ -214,3 +226,17 @@ def test_what_happened_while_the_stream_was_down_is_asked_for(tmp_path: Path) ->
     assert isinstance(placed, OrderPlaced)
     assert isinstance(seen, TradesSeen)
     assert [trade.trade_id for trade in seen.trades] == [t.trade_id for t in placed.trades]
+
+
+def test_money_that_moved_is_told_with_a_name_of_its_own(gate: Gateway, venue: Serving) -> None:
+    gate.first(StreamUp)
+    names = set()
+    for delta in ("250", "250", "-0.5"):
+        venue.thread.perform(MoveMoney(effect_id="move", asset="USDT", delta=delta))
+        said = gate.until(
+            lambda heard: isinstance(heard, BalanceMoved) and heard.venue_id not in names
+        )
+        assert isinstance(said, BalanceMoved)
+        assert (said.asset, Decimal(said.delta)) == ("USDT", Decimal(delta))
+        names.add(said.venue_id)
+    assert len(names) == 3

@@ -13,7 +13,7 @@ from schema.lifecycle import State
 from schema.orders import Fill, OrderSubmitted
 from schema.trading import CancelIntent, OrderIntent
 from services.venue.desk import Desk
-from services.venue.faults_kinds import KINDS
+from services.venue.faults_kinds import KINDS, MARKET
 from services.venue.synthetic import Synthetic
 from tests.services.gateway.gateway_account import SYMBOL
 from tests.services.gateway.served import DAY, ORIGIN_MS, SCALE, SYMBOLS, settings
@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "lost_request": ("count=2",),
     "lost_ack": ("count=2",),
 }
-QUIET = {"stale_quotes", "clock_skew"}
+QUIET = {"stale_quotes", "clock_skew", *MARKET}
 """What a gateway need not meet on the way of an order."""
 
 

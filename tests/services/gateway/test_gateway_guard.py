@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schema.exchange import AskTop, PairPlaced, SendOrder, SendPair
+from schema.exchange import AskTop, SendOrder
+from schema.joined import PairPlaced, SendPair
 from schema.lifecycle import State
 from services.gateway import guard
 from tests.services.gateway.gateway_account import SYMBOL

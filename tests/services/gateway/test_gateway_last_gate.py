@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 LAWS = {
     *("approval", "head", "identity", "instruments", "market", "messages", "orders", "settings"),
     *("streams", "trading", "units", "exchange", "house", "lifecycle", "frame", "strategy"),
+    *("joined", "setting_types", "settings_risk", "settings_protection"),
 }
 """What is said, and the exchange's own filters: both sides have to speak the same language."""
 

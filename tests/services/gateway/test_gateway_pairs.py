@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from schema.approval import order_hash
-from schema.exchange import SendOrder, SendPair
+from schema.exchange import SendOrder
 from schema.house import PeerSeen
+from schema.joined import SendPair
 from schema.orders import OrderSubmitted
 from services.gateway.position import closable, reduces
 from tests.services.gateway.gateway_account import SYMBOL

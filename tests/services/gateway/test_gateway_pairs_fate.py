@@ -4,16 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from schema.exchange import (
-    AskOrder,
-    OrderReport,
-    PairNotSent,
-    PairPlaced,
-    PairRefused,
-    SendCancel,
-    SendOrder,
-    SendPair,
-)
+from schema.exchange import AskOrder, OrderReport, SendCancel, SendOrder
+from schema.joined import PairNotSent, PairPlaced, PairRefused, SendPair
 from schema.lifecycle import State
 from schema.orders import OrderRejected
 from services.gateway.position import closable

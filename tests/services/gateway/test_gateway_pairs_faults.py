@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from bus.errors import EdgeError
-from schema.exchange import AskTop, PairNotSent, PairPlaced, PairRefused, SetLevel
+from schema.exchange import AskTop, SetLevel
+from schema.joined import PairNotSent, PairPlaced, PairRefused
 from schema.trading import OrderIntent
 from services.gateway.edge_lanes import Lane, lane_of
 from tests.ports import free_port

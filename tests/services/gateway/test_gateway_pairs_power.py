@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 
 from bus.turn import run_turn
-from schema.exchange import (
-    ReportPushed,
-    SendOrder,
-    SendPair,
-)
+from schema.exchange import ReportPushed, SendOrder
+from schema.joined import SendPair
 from schema.lifecycle import State
 from schema.orders import OrderSubmitted
 from schema.streams import STREAMS

@@ -16,10 +16,9 @@ from schema.exchange import (
     OpenOrdersSeen,
     OrderAbsent,
     OrderFound,
-    PairPlaced,
-    PairRefused,
     ReportPushed,
 )
+from schema.joined import PairPlaced, PairRefused
 from schema.trading import OrderIntent
 from tests.services.gateway.paired import bracket, pair
 from tests.services.gateway.served import Gateway, ask_of, at_venue, bid, cancel_of, intent, order

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from bus.service import Limited
 from schema.exchange import (
     AccountSeen,
     AskAccount,
@@ -200,7 +201,9 @@ def test_a_key_that_may_withdraw_or_not_trade_is_trouble(desk: Desk) -> None:
         desk.effects.remove(ask)
         desk.put(msgspec.structs.replace(seen, can_trade=can_trade, can_withdraw=can_withdraw))
         desk.settle()
-        assert said in str(desk.core.trouble(desk.now_ns))
+        trouble = desk.core.trouble(desk.now_ns)
+        assert isinstance(trouble, Limited)  # What was bought can be protected and sold.
+        assert said in trouble
 
 
 def test_a_symbol_that_is_listed_later_is_compared_before_it_is_traded() -> None:

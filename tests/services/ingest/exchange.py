@@ -10,10 +10,12 @@ import msgspec
 from schema.head import Effect, Message
 from schema.house import Started, Timer, Unanswered, Wake
 from schema.market import Bar, FeedGap, FeedStatus, Trade
-from schema.settings import TIMEFRAMES_NS, Settings
+from schema.setting_types import TIMEFRAMES_NS
+from schema.settings import Settings
 from services.ingest.core import Ingest
 from services.ingest.effects import (
     NONE,
+    AskTime,
     Connected,
     FetchBars,
     FetchedBars,
@@ -27,6 +29,7 @@ from services.ingest.effects import (
     RawTrade,
     Redial,
     Redialed,
+    TimeAsked,
 )
 from tests.services.shipped import shipped
 
@@ -65,6 +68,10 @@ def settings(
     symbols: tuple[str, ...] = (SYMBOL,),
     stale_ms: int = STALE_MS,
     quote_ms: int = 0,
+    scale: float = 1.0,
+    *,
+    check: bool = False,
+    sofar_ms: int = 0,
 ) -> Settings:
     return shipped(
         RRR_CLOCK__SCALE="1",
@@ -74,6 +81,10 @@ def settings(
         RRR_INGEST__BAR_GRACE_MS=str(GRACE_MS),
         RRR_INGEST__STALE_DATA_MS=str(stale_ms),
         RRR_INGEST__QUOTE_MS=str(quote_ms),
+        RRR_INGEST__MUTE_MS=str(int(2_000 * scale)),
+        RRR_INGEST__FUTURE_MS=str(int(5_000 * scale)),
+        RRR_INGEST__CHECK_BARS=str(check).lower(),
+        RRR_INGEST__SOFAR_MS=str(sofar_ms),
     )
 
 
@@ -117,12 +128,16 @@ class Exchange:
     def until(self, now_ns: int) -> list[RawTrade]:
         return self.tape[: bisect_right(self.tape, now_ns // MS, key=lambda trade: trade[3])]
 
-    def answer(self, effect: Effect, now_ns: int) -> FetchedTrades | FetchedBars | Redialed:
+    def answer(
+        self, effect: Effect, now_ns: int
+    ) -> FetchedTrades | FetchedBars | Redialed | TimeAsked:
         match effect:
             case FetchTrades():
                 return self._trades(effect, self.until(now_ns))
             case FetchBars():
                 return self._bars(effect, self.until(now_ns))
+            case AskTime():
+                return TimeAsked(effect_id=effect.effect_id, symbol=effect.symbol)
             case Redial():
                 return Redialed(effect_id=effect.effect_id, symbol=effect.symbol)
         raise AssertionError(effect)
@@ -155,8 +170,16 @@ class Exchange:
 class Stand:
     """Plays the runner and the edge for one core, one input at a time."""
 
-    def __init__(self, exchange: Exchange, now_ns: int, quote_ms: int = 0) -> None:
-        self.settings = settings(quote_ms=quote_ms)
+    def __init__(
+        self,
+        exchange: Exchange,
+        now_ns: int,
+        quote_ms: int = 0,
+        *,
+        check: bool = False,
+        sofar_ms: int = 0,
+    ) -> None:
+        self.settings = settings(quote_ms=quote_ms, check=check, sofar_ms=sofar_ms)
         self.exchange = exchange
         self.now_ns = now_ns
         self.said: list[Message] = []

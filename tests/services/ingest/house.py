@@ -110,5 +110,5 @@ def venue_seat(market: Market, clock: Clock, port: int, folder: Path) -> Seat:
 
 
 def ingest_seat(clock: Clock, port: int, symbols: tuple[str, ...], stale_ms: int) -> Seat:
-    chosen = settings(port, symbols, stale_ms)
+    chosen = settings(port, symbols, stale_ms, scale=clock.scale)
     return Seat(Binance(chosen), clock, Ingest(chosen))

@@ -58,3 +58,20 @@ def test_recorded_trades_make_exactly_the_recorded_candles(timeframe: str) -> No
         found = [n / 10**bar.px_exp for n in (bar.open, bar.high, bar.low, bar.close)]
         assert found == [float(candle[name]) for name in ("open", "high", "low", "close")]
         assert bar.volume / 10**bar.qty_exp == pytest.approx(float(candle["volume"]), abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("timeframe", ["1m", "5m"])
+def test_recorded_bars_name_the_trades_that_they_are_made_of(timeframe: str) -> None:
+    tape, ids = recorded(), [row[0] for row in recorded()]
+    bars = [bar for bar in fed() if bar.timeframe == timeframe and bar.source == "trades"]
+    assert bars
+    for bar in bars:
+        first, last = ids.index(bar.first_trade_id), ids.index(bar.last_trade_id)
+        own = tape[first : last + 1]
+        assert len(own) == bar.trades
+        assert bar.open_ns <= own[0][3] * MS <= own[-1][3] * MS < bar.ts_event
+        assert not first or tape[first - 1][3] * MS < bar.open_ns
+        assert last + 1 == len(tape) or bar.ts_event <= tape[last + 1][3] * MS
+        assert bar.whole
+        assert bar.revision == 0

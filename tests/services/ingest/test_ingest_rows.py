@@ -68,8 +68,8 @@ def test_elsewhere_the_exchange_itself_is_asked_and_never_with_a_key(mode: str) 
 
 def test_ccxt_is_imported_without_its_other_exchanges() -> None:
     code = (
-        "import sys, services.ingest.edge, services.ingest.edge_session, ccxt;"
-        "assert ccxt.pro.binance is services.ingest.edge_session.binance;"
+        "import sys, services.ingest.edge, services.ingest.edge_depth, ccxt;"
+        "assert ccxt.pro.binance is services.ingest.edge_depth.binance;"
         "assert sys.modules['ccxt.kraken'].kraken is None;"
         "assert 'numpy' not in sys.modules and 'pandas' not in sys.modules"
     )

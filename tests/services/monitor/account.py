@@ -128,7 +128,8 @@ class House:
         """Let the engine's books be off, and be stated."""
         if symbol_qty:
             self.ledger.holdings[SYMBOL].qty += symbol_qty
-        self.ledger.balances["USDT"].amount += cash
+        purse = self.ledger.balances["USDT"]
+        purse.amount, purse.put = purse.amount + cash, purse.put + cash
         self.state_books((ORDER, self.pos))
 
     def wait(self, seconds: float) -> list[Alarm]:

@@ -209,6 +209,24 @@ def test_a_balance_that_differs_is_named_until_it_does_not(house: House) -> None
     assert house.wait(1) == [("BalanceDiffers", "USDT", "resolved")]
 
 
+def test_a_balance_that_is_not_what_was_said_is_named_until_one_is(house: House) -> None:
+    house.say(money(100, exp=0), money(7, exp=0, book="external"))
+    seen: dict[str, Any] = {"asset": "USDT", "locked": 0, "difference": 0, "exp": 2}
+    house.say(orders.BalanceSeen(ts_event=0, free=10_712, **seen))
+    house.wait(20)
+    assert "0.12 further apart than it says" in house.firing()["BooksDiffer"]
+    house.say(orders.BalanceSeen(ts_event=0, free=10_700, **seen))
+    house.wait(20)
+    assert house.firing() == {}
+
+
+def test_funding_that_the_engine_does_not_have_is_a_difference(house: House) -> None:
+    house.say(money(), submitted(wish()), fill(wish()))
+    house.say(money(-5, kind="funding", symbol=SYMBOL, venue_id="f1"))
+    house.wait(20)
+    assert "funding" in house.firing()["BooksDiffer"]
+
+
 def test_until_all_is_read_again_nothing_is_said_and_nothing_ends(house: House) -> None:
     house.say(orders.KillLevel(ts_event=0, level="HALTED", by="ann", reason="storm"))
     house.wait(1)

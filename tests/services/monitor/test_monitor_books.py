@@ -36,11 +36,14 @@ fills = st.builds(
     st.tuples(st.sampled_from(ASSETS), st.integers(3, 6), st.integers(4, 8), st.integers(4, 9)),
 )
 deposits = st.builds(
-    lambda asset, amount, exp, book_name: money(amount, asset=asset, exp=exp, book=book_name),
+    lambda asset, amount, exp, book_name, kind: money(
+        amount, asset=asset, exp=exp, book=book_name, kind=kind, symbol="BTC/USDT"
+    ),
     st.sampled_from(ASSETS),
     st.integers(-(10**9), 10**9),
     st.integers(2, 8),
     st.sampled_from(["trading", "external"]),
+    st.sampled_from(["opening", "transfer", "funding", "rebate", "dividend", "adjustment"]),
 )
 
 
@@ -61,6 +64,8 @@ def test_audit_and_ledger_agree_to_the_last_unit(messages: list[Fill | Deposit])
         holding = ledger.holding(symbol)
         assert holding is not None
         assert ours_in.amount == Fraction(holding.qty, 10**holding.qty_exp)
+        earned = books.funding[symbol].amount if symbol in books.funding else 0
+        assert earned == Fraction(holding.funding, 10**holding.quote_exp)
     assert books.fills == ledger.fills
 
 

@@ -15,6 +15,8 @@ from schema.streams import home
 from schema.trading import LimitBreached, LimitReleased, OrderIntent, RiskState, Verdict
 from schema.units import SECOND_NS, parse_iso
 from services.risk.core import Risk
+from services.risk.exposure import reach
+from services.risk.state import Books
 from tests.services.shipped import shipped
 
 NOON_NS = parse_iso("2026-03-15T12:00:00Z")
@@ -28,16 +30,30 @@ SHIPPED = shipped()
 
 def settings(**changes: Any) -> Settings:
     """Return the shipped settings with other limits, at a clock that runs with the wall's."""
-    own = {"order_window_ms": 10_000, "stale_data_ms": 10_000, "verdict_ttl_ms": 1_000}
+    own = {
+        "order_window_ms": 10_000,
+        "stale_data_ms": 10_000,
+        "verdict_ttl_ms": 1_000,
+        "duplicate_order_window_ms": 0,
+        "strategy_loss": 0,
+    }
     risk = msgspec.structs.replace(SHIPPED.risk, **own | changes)
-    return msgspec.structs.replace(SHIPPED, risk=risk)
+    clock = msgspec.structs.replace(SHIPPED.clock, scale=1)
+    return msgspec.structs.replace(SHIPPED, risk=risk, clock=clock)
+
+
+def worst_qty(books: Books, symbol: str, exp: int, *, buy: int = 0) -> int:
+    """Return how far from nothing a symbol can come, with a purchase more."""
+    low, high = reach(books, symbol, exp, buy=buy)
+    return max(0, high, -low)
 
 
 class Desk:
     """A core, the time, and all that was said so far."""
 
     def __init__(self, now_ns: int = NOON_NS, **changes: Any) -> None:
-        self.risk = Risk(settings(**changes))
+        self.settings = settings(**changes)
+        self.risk = Risk(self.settings)
         self.now_ns = now_ns
         self.said: list[Message] = []
         self.answers: list[Local] = []

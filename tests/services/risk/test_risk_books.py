@@ -17,8 +17,7 @@ from schema.orders import (
 )
 from schema.trading import OrderIntent, Verdict
 from schema.units import SECOND_NS
-from services.risk.exposure import worst_qty
-from tests.services.risk.risk_desk import BTC, MARK, NOON_NS, UNIT, Desk, submitted
+from tests.services.risk.risk_desk import BTC, MARK, NOON_NS, UNIT, Desk, submitted, worst_qty
 
 ONE = UNIT // 10
 LIMIT: dict[str, Any] = {"order_type": "limit", "limit_px": MARK}

@@ -6,9 +6,9 @@ from schema.house import Started, TimeGap
 from schema.ledger import Holding, Money
 from schema.market import FeedStatus
 from schema.trading import Verdict
-from services.risk.exposure import closable, mid_px, position, selling, worst_qty
+from services.risk.exposure import closable, mid_px, position, selling
 from services.risk.state import Books, Line
-from tests.services.risk.risk_desk import BTC, MARK, NOON_NS, ONE, SELL, Desk, quote
+from tests.services.risk.risk_desk import BTC, MARK, NOON_NS, ONE, SELL, Desk, quote, worst_qty
 
 
 def held(qty: int, exp: int, **sums: Money) -> Books:

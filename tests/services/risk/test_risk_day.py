@@ -89,18 +89,27 @@ def test_a_loss_is_not_measured_at_a_price_that_is_too_old(desk: Desk) -> None:
     assert len(desk.of_limits()) == 1
 
 
-def test_a_new_day_begins_at_midnight_and_releases(desk: Desk) -> None:
+def test_a_new_day_begins_at_midnight_with_an_anchor_of_its_own(desk: Desk) -> None:
     falls(desk, LOW)
     desk.now_ns = NOON_NS // DAY_NS * DAY_NS + DAY_NS - 1
     desk.quote(LOW)
     assert len(opened(desk)) == 1
-    assert desk.state() == "REDUCING"
     desk.now_ns += 1_000_000_000
     desk.quote(LOW)
+    assert opened(desk)[-1].equity == 97_900 * UNIT
+
+
+def test_midnight_forgives_no_loss_of_the_last_twenty_four_hours(desk: Desk) -> None:
+    falls(desk, LOW)
+    for _ in range(23):
+        falls(desk, LOW, 3_600)
+        assert desk.state() == "REDUCING"
+        assert desk.ask(ONE // 10, ref_px=LOW).code == "DAILY_LOSS_LIMIT"
+    for _ in range(2):
+        falls(desk, LOW, 3_600)
     released = desk.of_limits()[-1]
     assert isinstance(released, LimitReleased)
     assert (released.by, released.reason) == ("risk", "a new day")
-    assert opened(desk)[-1].equity == 97_900 * UNIT
     assert desk.state() == "ACTIVE"
     assert desk.ask(ONE // 10, ref_px=LOW).approved
 
@@ -181,13 +190,29 @@ def test_the_use_of_each_limit_is_told(desk: Desk) -> None:
     desk.ask(ONE, symbol=ETH, order_type="limit", limit_px=MARK)
     falls(desk, FALLEN)
     rows = msgspec.json.decode(desk.command("limits").body)
-    assert {row["name"]: (row["value"], row["used"]) for row in rows} == {
-        "max_order_notional": ("20000", "5005"),
-        "max_position_notional": ("25000", "13200"),
-        "max_gross_exposure": ("60000", "18200"),
-        "daily_loss": ("2000", "1800"),
-        "order_rate": ("30", "2"),
+    found = {row["name"]: (row["value"], row["used"], row["share_pct"]) for row in rows}
+    assert found == {
+        "max_order_notional": ("20000", "5005", 26),
+        "max_position_notional": ("25000", "13200", 53),
+        "max_net_exposure": ("60000", "18200", 31),
+        "max_gross_exposure": ("60000", "18200", 31),
+        "max_leverage": ("1.1", "0.19", 18),
+        "max_open_positions": ("50", "2", 4),
+        "max_open_orders": ("200", "1", 1),
+        "max_drawdown_pct": ("20", "1.8", 9),
+        "daily_loss": ("2000", "1800", 90),
+        "weekly_loss": ("6000", "1800", 30),
+        "strategy_loss": ("0", "0", 0),
+        "price_collar_bps": ("300", "", 0),
+        "order_rate": ("30", "2", 7),
+        "max_cancel_rate": ("120", "0", 0),
+        "max_msgs_per_day": ("100000", "2", 1),
+        "max_order_to_fill_ratio": ("500", "2", 1),
+        "max_round_trips": ("30", "0", 0),
+        "duplicate_order_window_ms": ("0", "", 0),
+        "stale_data_ms": ("10000", "", 0),
     }
+    assert {row["source"] for row in rows} == {"settings"}
 
 
 def test_an_unknown_command_is_told_what_there_is(desk: Desk) -> None:

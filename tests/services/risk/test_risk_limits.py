@@ -41,7 +41,9 @@ def test_a_verdict_names_the_exact_order_for_a_short_time(desk: Desk) -> None:
     assert found.expires_ns == desk.now_ns + 1_000 * MS_NS
     assert found.detail == (
         "notional=5150 max_order_notional=20000 position=5150 max_position_notional=25000 "
-        "gross=5150 max_gross_exposure=60000"
+        "gross=5150 max_gross_exposure=60000 net=5150 max_net_exposure=60000 leverage=0.06 "
+        "max_leverage=1.1 open_orders=1/200 positions=1/50 loss=0/2000 week=0/6000 "
+        "drawdown_pct=0/20"
     )
 
 

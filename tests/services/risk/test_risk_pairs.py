@@ -7,7 +7,7 @@ import pytest
 from schema.orders import OrderExpired, Reconciled
 from schema.trading import OrderIntent, Verdict
 from services.risk.core import Risk
-from services.risk.exposure import closable, selling, worst_qty
+from services.risk.exposure import closable, selling
 from tests.services.risk.risk_desk import (
     BTC,
     MARK,
@@ -17,6 +17,7 @@ from tests.services.risk.risk_desk import (
     deposit,
     settings,
     submitted,
+    worst_qty,
 )
 from tests.services.risk.test_risk_interleavings import denied
 

@@ -189,6 +189,24 @@ def test_a_restart_forgets_no_loss(tmp_path: Path, code: str) -> None:
     assert [one.state for one in states] == ["ACTIVE", "REDUCING"]
 
 
+@pytest.mark.parametrize("code", ["one", "two"])
+def test_a_restart_forgets_no_peak_and_no_change_of_a_limit(tmp_path: Path, code: str) -> None:
+    world = World(tmp_path, daily_loss=100_000, weekly_loss=0, max_drawdown_pct=5.0)
+    order, found = world.ask(qty=3 * ONE)
+    world.say("gateway", submitted(order, found), fill(order, 3 * ONE, MARK, "1"))
+    world.price(MARK * 2, 60)
+    marks = world.risk.state.books.marks
+    assert marks.peak is not None
+    assert marks.peak.equity == 115_000 * UNIT
+    world.kill()
+    world.start(code)
+    assert world.risk.state.books.marks == marks
+    world.price(MARK * 3 // 2)
+    assert world.ask(ref_px=MARK * 3 // 2)[1].code == "MAX_DRAWDOWN"
+    states = [one for one in records(world.journals, "risk.event") if isinstance(one, RiskState)]
+    assert [one.state for one in states] == ["ACTIVE", "REDUCING"]
+
+
 def test_a_kill_level_said_while_it_was_away_is_obeyed(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.kill()

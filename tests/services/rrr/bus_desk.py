@@ -2,9 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -17,23 +14,10 @@ from schema.market import Bar, Trade
 from schema.orders import Fill, KillLevel
 from schema.streams import STREAMS
 from services.rrr import rrr
-from tests.services.bare import bare_house
 
 OTHERS = [name for name in os.environ if name.startswith(("RRR_", "MODE"))]
 NOON_NS = 1_700_000_000_000_000_000
 MINUTE_NS = 60_000_000_000
-
-
-@contextmanager
-def entered_house() -> Iterator[House]:
-    """Yield a bare house, and be in it."""
-    before = Path.cwd()
-    with bare_house() as made:
-        os.chdir(made.root)
-        try:
-            yield made
-        finally:
-            os.chdir(before)
 
 
 def writer_of(house: House, name: str, clock: Clock, epoch: int = 3) -> JournalWriter:

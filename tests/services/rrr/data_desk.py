@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from bus.bars import open_bars
 from bus.clock import SystemClock
 from bus.errors import HouseError
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.rrr.data import data
 from tests.services.market_desk import at
 

@@ -19,7 +19,6 @@ from bus.journal import open_reader
 from schema.frame import Frame, pack
 from schema.streams import STREAMS
 from services.rrr import rrr
-from tests.services.bare import bare_house
 from tests.services.rrr.answering import bare_environment
 from tests.services.rrr.trade_day import Day, bought, feed
 
@@ -29,18 +28,6 @@ STREAMS_OF_A_DAY = (
     "engine.intent", "gateway.order", "ingest.bar", "ingest.feed", "ingest.trade",
     "predictor.forecast", "risk.verdict",
 )  # fmt: skip
-
-
-@contextmanager
-def entered_house() -> Iterator[House]:
-    """Yield a house in which nothing runs, entered."""
-    before = Path.cwd()
-    with bare_house() as made:
-        os.chdir(made.root)
-        try:
-            yield made
-        finally:
-            os.chdir(before)
 
 
 def traded(house: House) -> Day:

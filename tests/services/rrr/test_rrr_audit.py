@@ -207,6 +207,17 @@ def test_an_entry_that_risk_approved_while_it_was_halted_is_found(world: World) 
     assert "while risk was HALTED" in wrong(audited(world))["risk-state"]
 
 
+def test_a_denial_while_risk_was_halted_is_not_taken_for_an_approval(world: World) -> None:
+    for pos, _ in world.said("risk.event", trading.RiskState):
+        world.change("risk.event", pos, state="HALTED")
+    for pos, word in world.said(VERDICT, trading.Verdict):
+        if word.approved:  # As after a power cut: the order has left, and is denied as known.
+            world.change(VERDICT, pos, approved=False, code="DUPLICATE_ORDER")
+    found = wrong(audited(world))
+    assert "0 approvals" in found["approvals"]
+    assert "risk-state" not in found
+
+
 def test_a_position_that_the_engine_tells_wrongly_is_found(world: World) -> None:
     said = world.said("engine.portfolio", trading.Position)
     pos, told = next((p, m) for p, m in said if not m.strategy and m.cause[0] == 30)

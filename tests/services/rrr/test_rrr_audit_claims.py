@@ -15,17 +15,23 @@ from schema.house import Heartbeat
 from schema.streams import STREAMS
 from services.rrr.audit_fold import Fold
 from services.rrr.audit_read import read_all
-from services.rrr.audit_services import Claim, Told, cut_of
+from services.rrr.audit_services import Claim, Told, claim_of, cut_of
 from tests.services.rrr.answering import Answers, Done, Services
-from tests.services.rrr.audit_world import NAMES, World, kept, lived, standing
+from tests.services.rrr.audit_world import NAMES, STEP_MS, World, kept, lived, standing
 from tests.sim.stand import Stand
 
 NUMBER = STREAMS["gateway.order"].number
+STEPS_MORE = 400
 
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    return lived(tmp_path_factory.mktemp("claims"))
+    made = lived(tmp_path_factory.mktemp("claims"))
+    for _ in range(STEPS_MORE):
+        if folded(made).open_orders():
+            return made
+        made.step(STEP_MS)
+    pytest.fail(f"no order was open at the end of a day, nor {STEPS_MORE} steps behind it")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,27 @@ def test_an_order_that_a_core_forgot_is_named(stand: Stand, day: Any, name: str)
     claim = Claim(name, 0, told.balances, told.positions, told.orders | {"ghost": {"left": "1"}})
     cut_of(claim)(fold)
     assert any("ghost: open in its books, not here" in text for text in claim.differences)
+
+
+def test_books_of_strategies_that_are_not_the_accounts_are_named(stand: Stand, day: Any) -> None:
+    told = msgspec.convert(day[1]["engine"], Told)
+    assert told.flaws == []
+    flawed = msgspec.structs.replace(told, flaws=["BTC/USDT: the strategies' books are others"])
+    claim = claim_of("engine", 0, flawed)
+    cut_of(claim)(folded(stand))
+    assert [text.partition(", behind")[0] for text in claim.differences] == [
+        "books do not add up: BTC/USDT: the strategies' books are others"
+    ]
+    for name in ("engine", "risk"):
+        core: Any = stand.lives[name].core
+        ledger = core.state.books.ledger
+        book = next(one for key, one in ledger.holdings.items() if " " in key)
+        book.qty += 1
+        stand.ask(name, "audit")
+        stand.work()
+        body = json.loads(stand.lives[name].place.answers[-1].body)
+        book.qty -= 1
+        assert any("the strategies' books are not" in text for text in body["flaws"])
 
 
 def heartbeat(name: str, pos: int) -> bytes:

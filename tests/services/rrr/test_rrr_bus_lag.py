@@ -17,6 +17,7 @@ from schema.streams import STREAMS
 from services.rrr.bus_kept import Consumer, consumers, last_of, synced_of
 from services.rrr.bus_lag import Bounds, bounds_of, require_near
 from services.rrr.survey import NotReadyError, Survey
+from tests.services.bare import entered_house
 from tests.services.rrr.answering import Services
 from tests.services.rrr.bus_desk import (
     MINUTE_NS,
@@ -25,7 +26,6 @@ from tests.services.rrr.bus_desk import (
     bars,
     bus,
     done,
-    entered_house,
     failure,
     rows,
     writer_of,

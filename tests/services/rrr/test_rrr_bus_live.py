@@ -19,8 +19,9 @@ from schema.frame import Flag, Frame, Kind, pack, position
 from schema.house import Heartbeat
 from schema.messages import encode
 from services.rrr.ears import Ear, Lost, Seen, hear, shown
+from tests.services.bare import entered_house
 from tests.services.rrr.answering import bare_environment
-from tests.services.rrr.bus_desk import entered_house, trade, writer_of
+from tests.services.rrr.bus_desk import trade, writer_of
 
 DEADLINE_NS = 30 * 10**9
 CLOCK = SystemClock()

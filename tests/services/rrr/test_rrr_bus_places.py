@@ -14,7 +14,8 @@ from schema.streams import STREAMS
 from schema.units import SECOND_NS
 from services.rrr.places import Place, place_text, position_text, read_place, read_position
 from services.rrr.starts import Start, start_of
-from tests.services.rrr.bus_desk import MINUTE_NS, NOON_NS, bars, entered_house, trade, writer_of
+from tests.services.bare import entered_house
+from tests.services.rrr.bus_desk import MINUTE_NS, NOON_NS, bars, trade, writer_of
 
 TRADES = STREAMS["ingest.trade"]
 POSITIONS = st.integers(0, (1 << 63) - 1)

@@ -17,9 +17,9 @@ from schema.frame import Frame, Kind, position
 from schema.house import Heartbeat
 from schema.messages import encode
 from services.rrr.recording import MANIFEST, Manifest
+from tests.services.bare import entered_house
 from tests.services.rrr.tape_desk import (
     STREAMS_OF_A_DAY,
-    entered_house,
     frames,
     journals_of,
     problems,

@@ -18,7 +18,8 @@ from schema.messages import decode
 from schema.streams import STREAMS
 from services.rrr import rrr
 from services.rrr.speaker import speaking
-from tests.services.rrr.tape_desk import OTHERS, entered_house, run, started, told, until
+from tests.services.bare import entered_house
+from tests.services.rrr.tape_desk import OTHERS, run, started, told, until
 
 NOTE = STREAMS["cli.note"]
 ONE = ("-w", "1", "-W", "10")

@@ -9,8 +9,9 @@ import pytest
 from bus.clock import SystemClock
 from services.rrr.bus_rate import Sampler, spread
 from services.rrr.ears import Seen
+from tests.services.bare import entered_house
 from tests.services.rrr.answering import bare_environment
-from tests.services.rrr.bus_desk import NOON_NS, bar, bus, done, entered_house, trade, writer_of
+from tests.services.rrr.bus_desk import NOON_NS, bar, bus, done, trade, writer_of
 
 MS_NS = 1_000_000
 DEADLINE_NS = 20 * 10**9

@@ -10,13 +10,13 @@ from bus.house import House
 from bus.keeper import put_away
 from schema.frame import position
 from schema.streams import STREAMS
+from tests.services.bare import entered_house
 from tests.services.rrr.bus_desk import (
     NOON_NS,
     bar,
     bars,
     bus,
     done,
-    entered_house,
     failure,
     rows,
     writer_of,
@@ -38,7 +38,7 @@ def house() -> Iterator[House]:
 def test_a_message_is_found_by_either_form_of_its_position(place: str) -> None:
     lines = done("get", "ingest.bar", place).splitlines()
     assert lines[0] == f"ingest.bar 3:7 ({position(3, 7)}) Bar"
-    assert "  open          60000.11" in lines
+    assert ["open", "60000.11"] in [line.split() for line in lines]
     (row,) = rows("get", "ingest.bar", place)
     assert (row["pos"], row["place"], row["open"]) == (position(3, 7), "3:7", 6_000_011)
 

@@ -20,10 +20,10 @@ from schema.market import Trade
 from schema.messages import decode
 from schema.streams import STREAMS
 from services.rrr.recording import MANIFEST, differences, open_recording
+from tests.services.bare import entered_house
 from tests.services.rrr.bus_desk import writer_of
 from tests.services.rrr.tape_desk import (
     STREAMS_OF_A_DAY,
-    entered_house,
     frames,
     problems,
     raw,

@@ -17,9 +17,9 @@ import pytest
 
 from bus.clock import SystemClock
 from bus.house import House
-from tests.services.bare import ROOT
+from tests.services.bare import ROOT, entered_house
 from tests.services.rrr.answering import bare_environment
-from tests.services.rrr.tape_desk import entered_house, started, traded
+from tests.services.rrr.tape_desk import started, traded
 
 pytestmark = pytest.mark.slow
 

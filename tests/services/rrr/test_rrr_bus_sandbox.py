@@ -16,8 +16,8 @@ from schema.house import Heartbeat
 from schema.market import FeedStatus
 from schema.messages import decode
 from schema.streams import STREAMS
+from tests.services.bare import entered_house
 from tests.services.rrr.tape_desk import (
-    entered_house,
     frames,
     journals_of,
     problems,

@@ -18,13 +18,13 @@ from services.rrr.bus_options import Begin, End
 from services.rrr.bus_shape import Shape, Style
 from services.rrr.ears import Lost, Seen, shown
 from services.rrr.places import Place
+from tests.services.bare import entered_house
 from tests.services.rrr.bus_desk import (
     NOON_NS,
     bar,
     bars,
     bus,
     done,
-    entered_house,
     failure,
     fill,
     kill,

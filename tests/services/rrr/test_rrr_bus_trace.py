@@ -11,7 +11,8 @@ from bus.errors import HouseError
 from bus.house import House
 from schema.frame import N_MASK
 from schema.streams import BY_NUMBER
-from tests.services.rrr.tape_desk import entered_house, run
+from tests.services.bare import entered_house
+from tests.services.rrr.tape_desk import run
 from tests.services.rrr.trade_day import (
     Day,
     bar,

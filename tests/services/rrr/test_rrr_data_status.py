@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bus.clock import ManualClock
+from bus.clock import ManualClock, SystemClock
 from bus.house import open_house, settle_world
 from bus.lease import Lease
 from services.writer.market_store import MarketStore
 from services.writer.months import Months
 from tests.services.market_desk import BAR, END_OF_JANUARY, LIMITS, MINUTE_NS, bar, kept
-from tests.services.rrr.data_desk import Desk, lines
+from tests.services.rrr.data_desk import Desk, lines, opens_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,6 +70,20 @@ def test_a_world_and_the_histories_are_shown_apart(desk: Desk, world: MarketStor
     ]  # fmt: skip
     (only,) = desk.rrr("status", "--json", "--exchange", "kraken").json
     assert only["place"] == "history"
+
+
+def test_a_house_counts_all_that_is_missing_up_to_now(desk: Desk, world: MarketStore) -> None:
+    world.commit(kept(*(bar(END_OF_JANUARY - n * MINUTE_NS) for n in (0, 1, 4))), {BAR: 1})
+    desk.take(desk.write(lines(range(5))))
+    closed = SystemClock().wall_ns() // MINUTE_NS - 1
+    first, *others = desk.rrr("status", "--house", "--json").json
+    assert (first["symbol"], first["rows"]) == ("BTC/USDT", 8)
+    assert (first["first"], first["last"]) == ("2024-03-01T00:00:00Z", "2026-01-31T23:58:00Z")
+    late = first["behind"] - (closed - END_OF_JANUARY // MINUTE_NS)
+    assert late in {0, 1}  # A minute may have passed meanwhile.
+    assert first["missing"] == closed + late + 1 - opens_s(0) // 60 - 8
+    assert {(one["rows"], one["missing"]) for one in others} == {(0, 0)}
+    assert "BTC/USDT  1m" in desk.rrr("status", "--house").out
 
 
 def test_people_see_a_table_and_the_gaps(desk: Desk) -> None:

@@ -71,7 +71,10 @@ def test_people_are_told_from_where_and_how_much() -> None:
         ("DELETE FROM trades", "trades"),
         ("DELETE FROM ledger WHERE id = 1", "ledger"),
         ("UPDATE orders SET status = 'CANCELED' WHERE status = 'FILLED'", "orders"),
-        ("INSERT INTO positions VALUES ('A/B', '', 1, 1, 1, 1, 1, 2, 5, 8, 1)", "positions"),
+        (
+            "INSERT INTO positions VALUES ('A/B', '', 1, 1, 1, 1, 1, 2, 5, 8, 1, 0, 'mid')",
+            "positions",
+        ),
         ("UPDATE portfolio_snapshots SET equity = equity - 1", "portfolio_snapshots"),
     ],
 )  # fmt: skip

@@ -132,7 +132,7 @@ def test_a_pair_is_locked_and_cleared(
         ("adopt", "USDT", "-1", "why"),
         ("adopt", "USDT", "-1", "why", "--book", "mine"),
         ("adopt", "--bok", "external", "USDT", "-1", "why"),
-        ("lock",),
+        ("lock", "--for", "1h"),
         ("lock", "BTC/USDT"),
         ("lock", "BTC/USDT", "why", "--for", "soon"),
         ("lock", "BTC/USDT", "why", "--until", "yesterday"),

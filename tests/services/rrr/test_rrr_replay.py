@@ -13,9 +13,11 @@ from schema import trading
 from schema.orders import Fill, RequestWeight
 from schema.streams import STREAMS
 from services.rrr.digging import directory_of
+from services.rrr.replay import judge
 from services.rrr.replay_lives import Day
 from services.rrr.replay_proof import Proof
 from services.rrr.replay_run import Plan, Replay, total
+from services.rrr.survey import NotReadyError
 from tests.services.bare import bare_house
 from tests.services.rrr.audit_world import NAMES, World, lived, replayed, standing, verb
 from tests.services.rrr.store_desk import exit_code
@@ -92,7 +94,10 @@ def test_turns_of_other_code_are_unverifiable_unless_asked_for(stand: Stand) -> 
     (stretch,) = found.stretches
     assert "other code or settings ran: one." in stretch.why
     assert (stretch.first, stretch.last) == (1, total(plan))
+    with pytest.raises(NotReadyError, match="not one turn could be verified"):
+        judge([found])
     by_any = ran(msgspec.structs.replace(plan, any_code=True))
+    judge([by_any, found])
     assert by_any.difference is None
     assert by_any.turns == total(plan)
 
@@ -178,7 +183,7 @@ def test_the_command_says_what_it_cannot_do(house: House, words: Any, code: int)
 
 def test_a_damaged_journal_is_told_and_nothing_is_verified_behind_it(stand: Stand) -> None:
     with standing(World(stand)) as house:
-        assert exit_code(verb(house, "replay", "--verify", "--json")) == 0  # by other settings
+        assert exit_code(verb(house, "replay", "--verify", "--json")) == 3  # by other settings
         directory = directory_of(house.journal_dir, STREAMS["gateway.order"])
         (path,) = directory.glob("*.seg")
         data = bytearray(path.read_bytes())

@@ -241,10 +241,11 @@ def test_a_strategy_is_paused_and_resumed(
 
 def test_risk_shows_its_limits_with_their_use(services: Services) -> None:
     done = services.rrr("risk", "--json")
-    assert json.loads(done.out) == [{"name": "daily_loss", "value": "2000", "used": "17.5"}]
+    (found,) = json.loads(done.out)
+    assert (found["name"], found["value"], found["used"]) == ("daily_loss", "2000", "17.5")
     assert services.rrr("risk").out.splitlines()[1:] == [
-        "LIMIT       VALUE  USED",
-        "daily_loss  2000   17.5",
+        "LIMIT       VALUE  USED  SHARE  SOURCE",
+        "daily_loss  2000   17.5  0%     settings",
     ]
 
 

@@ -170,6 +170,7 @@ def test_what_a_stop_says_is_not_said_again_by_risk(house: House) -> None:
         ("replay-0123abcd", "(local)   SIMULATED MARKET AND MONEY"),
         ("paper-binance", "(paper)   REAL MARKET, SIMULATED MONEY"),
         ("live-binance-ab12", "(live)   REAL MARKET AND MONEY"),
+        ("live-binance-standin-ab12", "(live)   A REHEARSAL: A STAND-IN'S MARKET, SIMULATED MONEY"),
     ],
 )
 def test_a_screen_says_what_is_real(world: str, line: str) -> None:

@@ -157,6 +157,15 @@ def test_a_denied_order_shows_the_verdict_and_its_numbers(day: Day) -> None:
     assert "a timer began it, and no market data" in found["missing"]
 
 
+def test_an_order_by_hand_was_begun_by_a_person_and_no_timer(day: Day) -> None:
+    order_id = entry_id(day.house, 2)
+    wished = day.say(intent(order_id, strategy="manual"))
+    day.say(denied(order_id, day.say(verdict(order_id, wished, approved=False, code="X"))))
+    missing = chain(order_id)["missing"]
+    assert "a person asked for it, by hand" in missing
+    assert not [one for one in missing if "timer" in one or "no decision" in one]
+
+
 def test_an_order_that_nobody_answered_yet_has_its_intent(day: Day) -> None:
     order_id = entry_id(day.house, 2)
     day.say(intent(order_id))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schema.forecast import Forecast
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.engine.bars import Bars
 from services.engine.boundary import Bare, Failure, ask
 from services.engine.series import Series

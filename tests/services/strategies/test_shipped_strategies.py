@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.strategy import Offer
 from services.engine.bundle import digest_of
 from services.engine.loading import Loaded, load

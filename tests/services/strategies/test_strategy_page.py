@@ -77,7 +77,7 @@ def test_the_test_of_the_page_passes_for_its_strategy() -> None:
 
 
 def test_every_line_of_python_of_the_page_is_run() -> None:
-    assert len(STRATEGIES) == 3
+    assert len(STRATEGIES) == 5
     assert len(BLOCKS) == len(STRATEGIES) + 1
 
 
@@ -107,5 +107,6 @@ def test_the_page_lists_every_setting_of_a_strategy() -> None:
     runs = {f"backtest.{name}" for name in RunSettings.__struct_fields__}
     found = {cell.strip("`") for cell in table("Settings")}
     engine = {"call_ms", "memory_mib", "resize_pct", "cash_reserve_bps"}
+    engine |= {"trail_step_bps", "trail_pause_ms"}
     assert engine <= set(EngineSettings.__struct_fields__)
     assert found == own | runs | {f"engine.{name}" for name in engine}

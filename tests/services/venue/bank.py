@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
 from services.venue.private import Private
 from tests.services.venue.scripted import Scripted, desk_of
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from bus.clock import SystemClock
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
 from services.venue.account import Balance, Terms
 from services.venue.columns import DAY_MS
 from services.venue.desk import Desk

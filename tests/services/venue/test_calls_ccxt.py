@@ -10,7 +10,7 @@ import ccxt.async_support
 import ccxt.pro
 import pytest
 
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
 from services.venue.columns import DAY_MS, MINUTE_MS
 from services.venue.payload import ORDER_TYPES
 from services.venue.synthetic import Synthetic

@@ -9,7 +9,7 @@ import pytest
 from schema.house import Command, CommandDone, Unanswered
 from services.venue import requests
 from services.venue.core import Venue
-from services.venue.effects import FaultsTold, ObeyFaults
+from services.venue.effects import FaultsTold, MoveMoney, ObeyFaults
 from services.venue.faults import Asked, Faults
 from services.venue.faults_kinds import KINDS
 from services.venue.faults_pushes import GARBAGE, Pushes, wrapped
@@ -126,6 +126,16 @@ def test_where_the_market_is_a_real_one_no_fault_is_made() -> None:
     )
     assert isinstance(done, CommandDone)
     assert (done.ok, done.text) == (False, "the venue makes faults in local mode alone")
+
+
+def test_where_the_exchange_takes_the_orders_no_play_money_moves() -> None:
+    for verb in ("deposit", "withdraw"):
+        asked = Command(request_id="7", verb=verb, args=("USDT", "5"), by="me")
+        (done,) = Venue(plays=False).handle(asked, 1)
+        assert isinstance(done, CommandDone)
+        assert (done.ok, "no account" in done.text) == (False, True)
+        (moved,) = Venue(plays=False, listens=True).handle(asked, 1)
+        assert isinstance(moved, MoveMoney)
 
 
 def test_requests_are_kept_in_two_files_of_bounded_size(

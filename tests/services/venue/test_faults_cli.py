@@ -77,3 +77,14 @@ def test_where_no_venue_runs_it_says_so_and_exits_4(tmp_path: Path) -> None:
     done = rrr(House(tmp_path), "fault", "--list")
     assert done.returncode in {3, UNREACHABLE}
     assert "run" in done.stderr
+
+
+def test_play_money_is_put_in_and_taken_out_while_the_exchange_runs(house: House) -> None:
+    done = rrr(house, "deposit", "usdt", "250.25")
+    assert (done.returncode, done.stdout) == (0, "250.25 USDT: 100250.25000000 USDT is free now\n")
+    assert rrr(house, "withdraw", "USDT", "250.25").stdout.startswith("-250.25 USDT: 100000.0")
+    refused = rrr(house, "withdraw", "USDT", "900000")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "100000.00000000 USDT is free" in refused.stderr
+    for words in (("deposit", "USDT", "nan"), ("withdraw", "USDT", "0"), ("deposit", "USDT")):
+        assert rrr(house, *words).returncode == USAGE

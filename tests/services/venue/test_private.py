@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from schema.listing import instrument_of
-from schema.settings import PLAY_KEY
+from schema.setting_types import PLAY_KEY
 from services.venue.payload import symbol_row
 from tests.services.venue.bank import LIMIT, WALL_MS, Bank, signature, signed
 from tests.services.venue.scripted import FACTS, START_MS

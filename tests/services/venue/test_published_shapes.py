@@ -76,6 +76,8 @@ def answers() -> dict[str, Any]:
     for call in ("allOrders", "myTrades"):
         found[f"GET {call}"] = bank.ask(f"GET {call}", **symbol)
     found["DELETE orderList"] = bank.ask("DELETE orderList", **symbol, orderListId=pair_id)
+    own = {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": 2, "price": "94"}
+    found["POST order/cancelReplace"] = bank.ask("POST order/cancelReplace", **{**order, **own})
     found["DELETE order"] = bank.ask("DELETE order", **symbol, orderId=1)
     found["DELETE openOrders"] = bank.ask("DELETE openOrders", **symbol)
     return found
@@ -134,6 +136,8 @@ def examples(file: str, heading: str) -> list[Any]:
     ("New order (TRADE) > Response - RESULT", "POST order RESULT"),
     ("New order (TRADE) > Response - FULL", "POST order FULL"),
     ("Cancel order (TRADE) > Response", "DELETE order"),
+    ("Cancel an Existing Order and Send a New Order (TRADE) > Response SUCCESS",
+     "POST order/cancelReplace"),
     ("New OCO - Deprecated (TRADE) > Response", "POST order/oco"),
     ("New Order list - OCO (TRADE) > Response", "POST orderList/oco"),
     ("Cancel Order list (TRADE) > Response", "DELETE orderList"),

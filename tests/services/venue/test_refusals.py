@@ -31,6 +31,8 @@ UNPUBLISHED = {
     (-1131, "recvWindow must be less than {}"): "answered by Binance, and named by ccxt",
     (-2010, "Stop price would trigger immediately."): "answered by Binance, and named by ccxt",
     (-2018, "Order list does not exist."): "answered by Binance",
+    (-2021, "Order cancel-replace partially failed."): "published in the examples",
+    (-2022, "Order cancel-replace failed."): "published in the examples",
 }
 
 

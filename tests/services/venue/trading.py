@@ -7,7 +7,7 @@ from typing import Any
 
 import ccxt.pro
 
-from schema.settings import PLAY_KEY, PLAY_SECRET
+from schema.setting_types import PLAY_KEY, PLAY_SECRET
 from tests.services.venue.serving import Serving
 
 WAIT_S = 15

@@ -12,7 +12,7 @@ from bus.service import Heard
 from bus.shard import open_writer
 from schema import forecast, market, orders, trading
 from schema.head import Message
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.streams import STREAMS, home
 from services.writer.core import Writer
 from services.writer.effects import Keep

@@ -7,7 +7,7 @@ import numpy as np
 
 from bus.bars import open_bars
 from bus.clock import ManualClock
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from services.writer.history import History, open_history
 from services.writer.history_apply import Taken
 from services.writer.history_chunks import Chunk, Origin

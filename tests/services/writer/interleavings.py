@@ -127,6 +127,7 @@ def of_market(kind: type[Message], draw: Any) -> Message:
             off = draw(st.sampled_from((0, 0, 0, 1)))
             prices = dict.fromkeys(("open", "high", "low", "close"), 101 + step)
             sums = {"volume": draw(st.integers(0, 2)), "quote_volume": 1, "trades": 1}
+            sums["revision"] = draw(st.sampled_from((0, 0, 0, 1, 2)))
             return market.Bar(
                 ts_event=at_ns + MINUTE_NS, symbol=symbol, timeframe="1m", open_ns=at_ns + off,
                 **prices, **sums, **exps, quote_exp=7,

@@ -14,7 +14,7 @@ from bus.lease import Lease
 from bus.service import Run
 from schema.head import Message
 from schema.market import Bar, Trade
-from schema.settings import TIMEFRAMES_NS
+from schema.setting_types import TIMEFRAMES_NS
 from schema.units import floor_scale
 from services.writer.core import Writer
 from services.writer.market_store import MarketStore

