@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up down test check bench chaos soak sim fuzz lab lab-install lock install
+.PHONY: help up down test check lint slow bench chaos soak sim fuzz lab lab-install lock install
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,8 +30,10 @@ help:
 	@echo "make up      install what is missing, start the house, wait until it is READY"
 	@echo "make down    stop everything, in order"
 	@echo "make test    install what is missing, run the fast tests"
-	@echo "make check   format, lint, types and every test: exactly what CI runs (ONLY=migrate for one folder)"
-	@echo "make bench   measure (ONLY=startup for one family)"
+	@echo "make check   make lint, make test and make slow: exactly what CI runs (ONLY=migrate for one folder)"
+	@echo "make lint    format, lint and types"
+	@echo "make slow    the tests that start processes or take their time"
+	@echo "make bench   measure (ONLY=startup, bus, shards, path, core or data for one family)"
 	@echo "make chaos   kill processes by the hundred while messages flow (ONLY=bus SEED=n KILLS=n; ONLY=shards SEED=n SECONDS=n; ONLY=orders SEED=n CELLS=n)"
 	@echo "make sim     the order path by seeds, under everything that can happen to it (SEEDS=n or MINUTES=n, FROM=k)"
 	@echo "make soak    what holds at a hundred million rows, after hundreds of kills, for an hour of seeds (ONLY=shards, ONLY=sim MINUTES=n)"
@@ -49,22 +51,27 @@ down:
 
 # Tests start hundreds of short processes: where no bytecode may be kept beside the code, each of
 # them would compile all that it imports. It is kept in the environment instead.
-test check: export PYTHONDONTWRITEBYTECODE :=
-test check: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/.pycache
+test check slow: export PYTHONDONTWRITEBYTECODE :=
+test check slow: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/.pycache
 
 test: install
 	@$(BIN)/python -m pytest -n 2
 
-check: lab-install
 ifeq ($(ONLY),)
+check: lint test slow
+else
+check: lab-install
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" tests/$(ONLY)
+endif
+
+lint: lab-install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m "slow or not slow" --durations=5 $(APART:%=--ignore=%)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" --durations=10 $(APART)
-else
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" tests/$(ONLY)
-endif
+
+slow: lab-install
+	$(BIN)/python -m pytest -n 2 -m slow --durations=5 $(APART:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=10 $(APART)
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ONLY)
@@ -95,7 +102,7 @@ lock: $(VENV)/.python
 	rm -rf $(VENV)/lock
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install $(QUIET) uv
-	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra model --extra archive --extra pg --extra dev \
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra model --extra archive --extra pg --extra keychain --extra dev \
 	  --no-header --no-annotate --upgrade --output-file requirements.lock pyproject.toml
 	$(BIN)/python -c "$(LAB_NAMES)" > $(VENV)/lock/lab.in
 	$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
