@@ -20,7 +20,7 @@ STALE_MS = 2_000
 QUIET_MS = 3_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def exchange() -> Iterator[StandIn]:
     """What plays the exchange; house 70 by itself."""
     made = StandIn("70", RRR_VENUE__SYMBOL=ONE)
@@ -31,9 +31,9 @@ def exchange() -> Iterator[StandIn]:
         made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def paper(exchange: StandIn) -> Iterator[Checkout]:
-    """A house on paper that trades every few seconds; the tests of this file share it."""
+    """A house on paper that trades every few seconds."""
     made = Checkout(
         MODE="paper",
         BINANCE_API_KEY="real",
@@ -57,26 +57,37 @@ def paper(exchange: StandIn) -> Iterator[Checkout]:
         made.close()
 
 
-def test_a_house_on_paper_says_whose_market_it_is_and_trades(paper: Checkout) -> None:
+def test_a_house_on_paper_trades_through_deaths_and_asks_for_nothing_private(
+    paper: Checkout, exchange: StandIn
+) -> None:
+    _trades(paper)
+    _outlives_its_venue(paper)
+    _waits_for_the_exchange(paper, exchange)
+    _has_equal_books(paper)
+    asked = exchange.requests()
+    assert asked
+    assert not [line for line in asked if line.signed or line.client_id]
+    assert {line.call for line in asked} <= PUBLIC, {line.call for line in asked}
+
+
+def _trades(paper: Checkout) -> None:
     report = paper.status()
     assert (report["mode"], report["world"]) == ("paper", WORLD)
     assert {service["state"] for service in report["services"]} == {"READY"}
     paper.until("a round trip", lambda: _fills(paper) > 1)
 
 
-def test_a_killed_venue_goes_on_with_its_account(paper: Checkout) -> None:
+def _outlives_its_venue(paper: Checkout) -> None:
     before = _fills(paper)
     paper.kill("venue")
     paper.until("trades after the kill", lambda: _fills(paper) > before + 1)
 
 
-def test_without_the_exchange_nothing_fills_and_status_says_why(
-    paper: Checkout, exchange: StandIn
-) -> None:
+def _waits_for_the_exchange(paper: Checkout, exchange: StandIn) -> None:
     exchange.kill()
     why = paper.until("the venue is closed", lambda: _reason(paper, "venue"))
     assert why.startswith("it matches nothing: BTC/USDT: its feed is CONNECTING"), why
-    assert "runs" in _reason(paper, "ingest")
+    paper.until("ingest says what to do", lambda: "whether it runs" in _reason(paper, "ingest"))
     paper.clock.pause_ms(STALE_MS)  # Until then the last prices are good enough for risk.
     before = _counts(paper)
     paper.clock.pause_ms(QUIET_MS)
@@ -86,20 +97,12 @@ def test_without_the_exchange_nothing_fills_and_status_says_why(
     paper.until("it trades again", lambda: _fills(paper) > before[0])
 
 
-def test_at_rest_the_books_are_the_venues_to_the_last_digit(paper: Checkout) -> None:
+def _has_equal_books(paper: Checkout) -> None:
     at_rest(paper)
     assert_equal_everywhere(paper)
     assert_orders_are_lawful(paper)
     audit = paper.rrr("audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr
-
-
-def test_the_exchange_was_asked_for_nothing_private(paper: Checkout, exchange: StandIn) -> None:
-    assert _fills(paper) > 1
-    asked = exchange.requests()
-    assert asked
-    assert not [line for line in asked if line.signed or line.client_id]
-    assert {line.call for line in asked} <= PUBLIC, {line.call for line in asked}
 
 
 def _fills(house: Checkout) -> int:
