@@ -84,7 +84,7 @@ class LiveHouse(Checkout):
                    if one["name"] == condition)  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def exchange() -> Iterator[StandIn]:
     made = StandIn("80", RRR_VENUE__SYMBOL="BTC/USDT")
     types = made.house.root / "schema" / "setting_types.py"
@@ -96,7 +96,7 @@ def exchange() -> Iterator[StandIn]:
         made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def house(exchange: StandIn) -> Iterator[LiveHouse]:
     made = LiveHouse(exchange.url)
     try:
@@ -121,6 +121,8 @@ def test_real_money_waits_for_a_person_and_ends_by_itself(
     a_death_changes_nothing(house)
     nobody_else_saw_the_secret(house)
     it_ends_by_itself(house)
+    a_key_that_may_withdraw_is_refused(house)
+    a_file_of_keys_that_others_can_read_is_refused(house)
 
 
 def refuses_without_keys(house: LiveHouse) -> None:
@@ -185,7 +187,7 @@ def nobody_else_saw_the_secret(house: LiveHouse) -> None:
     assert [path for path in kept if canary in path.read_bytes()] == []
 
 
-def test_a_key_that_may_withdraw_is_refused(house: LiveHouse) -> None:
+def a_key_that_may_withdraw_is_refused(house: LiveHouse) -> None:
     house.until("it is there", lambda: "gateway" in house.pids())
     house.put_key(PLAY_KEY_WITHDRAWS)
     psutil.Process(house.pids()["gateway"]).kill()
@@ -194,7 +196,7 @@ def test_a_key_that_may_withdraw_is_refused(house: LiveHouse) -> None:
     assert not house.check()["armed"]
 
 
-def test_a_file_of_keys_that_others_can_read_is_refused(house: LiveHouse) -> None:
+def a_file_of_keys_that_others_can_read_is_refused(house: LiveHouse) -> None:
     house.put_key(PLAY_KEY)
     psutil.Process(house.pids()["gateway"]).kill()
     house.until("all conditions hold", lambda: house.check()["ok"])
