@@ -40,6 +40,9 @@ VERBS = {
 }
 
 
+NEXT = "A gateway that runs takes them at its next start: `rrr restart gateway`"
+
+
 @click.command(cls=InnerVerbs, table=VERBS)
 def keys() -> None:
     """Keep the keys of an exchange, which the gateway alone reads."""
@@ -58,10 +61,11 @@ def put(account: str | None, *, chained: bool) -> None:
     if chained:
         _into_keychain(slot, found)
         click.echo(f"kept in the keychain: {slot}")
-        return
-    path = house.root / FILE
-    _into_file(path, slot, found)
-    click.echo(f"kept in {path}, which this user alone can read: {slot}")
+    else:
+        path = house.root / FILE
+        _into_file(path, slot, found)
+        click.echo(f"kept in {path}, which this user alone can read: {slot}")
+    click.echo(NEXT)
 
 
 @click.command()

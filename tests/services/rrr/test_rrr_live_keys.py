@@ -54,6 +54,7 @@ def test_keys_are_kept_for_this_user_and_found_by_the_gateway(house: House) -> N
     (house.root / f"{FILE}.tmp").write_text("left open to everybody")
     done = keys(house, "set", piped=PAIR)
     assert done.returncode == 0, done.stderr
+    assert "rrr restart gateway" in done.stdout
     path = house.root / FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert read_keys(house.root, house.settings.exchange) == Keys("my-key", CANARY)
